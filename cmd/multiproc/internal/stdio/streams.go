@@ -1,0 +1,73 @@
+package stdio
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// chunk is how many bytes a pipe takes without blocking whenever poll says that
+// it is writable: PIPE_BUF of Linux.
+const chunk = 4096
+
+// NewReader returns a reader of f whose Read fails with ErrStopped once stop is
+// stopped and f has nothing to read. f stays the caller's to close. The reader
+// is for one goroutine at a time.
+func NewReader(f *os.File, stop *Stop) io.Reader { return &reader{f, stop} }
+
+type reader struct {
+	f    *os.File
+	stop *Stop
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	if _, err := r.stop.wait(r.f, unix.POLLIN); err != nil {
+		return 0, err
+	}
+	return r.f.Read(p)
+}
+
+// NewWriter returns a writer to f whose Write fails with ErrStopped once stop is
+// stopped and f takes nothing more; what it has taken until then is counted.
+// f stays the caller's to close. The writer is for one goroutine at a time.
+func NewWriter(f *os.File, stop *Stop) io.Writer {
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		return f // never blocks for long, and poll knows nothing of it
+	}
+	return &writer{f, stop}
+}
+
+type writer struct {
+	f    *os.File
+	stop *Stop
+}
+
+func (w *writer) Write(p []byte) (written int, err error) {
+	for len(p) > 0 {
+		if _, err := w.stop.wait(w.f, unix.POLLOUT); err != nil {
+			return written, err
+		}
+		n, err := w.f.Write(p[:min(len(p), chunk)])
+		written += n
+		if err != nil {
+			return written, err
+		}
+		p = p[n:]
+	}
+	return written, nil
+}
+
+// AwaitBroken blocks until nobody can read any more what is written to f, and
+// returns nil then; or ErrStopped after stop was stopped. For a file on disk
+// that is never the case.
+func AwaitBroken(f *os.File, stop *Stop) error {
+	_, err := stop.wait(f, 0) // errors and hang-ups are reported unasked
+	return err
+}
+
+// IsBroken reports whether a write failed because nobody reads what is written.
+func IsBroken(err error) bool {
+	return errors.Is(err, unix.EPIPE)
+}
