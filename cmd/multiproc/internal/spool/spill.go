@@ -33,9 +33,24 @@ type Piece struct {
 	size       int64
 }
 
-// Append copies all of r to disk. The caller drops the piece that it returns.
-// After an error (a full disk, say) nothing is kept of it.
-func (s *Spill) Append(r io.Reader) (*Piece, error) {
+// Append copies size bytes of r to disk. The caller drops the piece that it
+// returns. After an error (a full disk, say) nothing is kept of it.
+func (s *Spill) Append(r io.Reader, size int64) (*Piece, error) {
+	piece, err := s.reserve(size)
+	if err != nil {
+		return nil, err
+	}
+	to := io.NewOffsetWriter(piece.generation.file.File, piece.offset)
+	if _, err := io.CopyN(to, r, size); err != nil {
+		piece.Drop()
+		return nil, fmt.Errorf("temporary file for output: %w", err)
+	}
+	return piece, nil
+}
+
+// reserve gives out the next size bytes, so that any number of copies can run
+// at a time.
+func (s *Spill) reserve(size int64) (*Piece, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.current == nil || s.current.size >= generationSize {
@@ -44,15 +59,8 @@ func (s *Spill) Append(r io.Reader) (*Piece, error) {
 		}
 	}
 	g := s.current
-	if _, err := g.file.Seek(g.size, io.SeekStart); err != nil {
-		return nil, fmt.Errorf("temporary file for output: %w", err)
-	}
-	n, err := io.Copy(g.file.File, r)
-	if err != nil {
-		return nil, fmt.Errorf("temporary file for output: %w", err)
-	}
-	piece := &Piece{spill: s, generation: g, offset: g.size, size: n}
-	g.size += n
+	piece := &Piece{spill: s, generation: g, offset: g.size, size: size}
+	g.size += size
 	g.pieces++
 	return piece, nil
 }

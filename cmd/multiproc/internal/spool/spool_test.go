@@ -1,7 +1,6 @@
 package spool
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -125,7 +124,8 @@ func TestSpillGivesEachPieceBack(t *testing.T) {
 	defer s.Close()
 	var pieces []*Piece
 	for i := range 100 {
-		piece, err := s.Append(strings.NewReader(fmt.Sprint("piece ", i, "\n")))
+		text := fmt.Sprint("piece ", i, "\n")
+		piece, err := s.Append(strings.NewReader(text), int64(len(text)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,13 +149,12 @@ func TestSpillGivesSpaceBackWhileOthersWait(t *testing.T) {
 	temporary(t)
 	var s Spill
 	defer s.Close()
-	large := func() io.Reader { return io.LimitReader(zeros{}, generationSize) }
-	first, err := s.Append(large())
+	first, err := s.Append(zeros{}, generationSize)
 	if err != nil {
 		t.Fatal(err)
 	}
 	file := first.generation.file
-	second, err := s.Append(bufio.NewReader(large()))
+	second, err := s.Append(zeros{}, generationSize)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,6 +169,18 @@ func TestSpillGivesSpaceBackWhileOthersWait(t *testing.T) {
 		t.Errorf("%d bytes, %v", n, err)
 	}
 	second.Drop()
+}
+
+func TestSpillKeepsNothingOfAReadThatFails(t *testing.T) {
+	temporary(t)
+	var s Spill
+	defer s.Close()
+	if _, err := s.Append(strings.NewReader("short"), 100); err == nil {
+		t.Error("no error for content that ended early")
+	}
+	if s.current.pieces != 0 || s.current.size != 0 {
+		t.Errorf("%d pieces, %d bytes kept", s.current.pieces, s.current.size)
+	}
 }
 
 type zeros struct{}
