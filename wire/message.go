@@ -1,0 +1,62 @@
+package wire
+
+//go:generate go run github.com/tinylib/msgp -file message.go -o message_gen.go -io=false -tests=false -unexported
+
+// Each message is a tuple: MessagePack arrays without field names. A field may be added at the end of none of
+// them without a new protocol version.
+
+//msgp:tuple tokenTuple errorTuple requestHeader replyHeader segmentHeader cancelHeader
+
+// A tokenTuple is the body of a token's extension.
+type tokenTuple struct {
+	Type    string
+	Address string
+	ID      uint64
+}
+
+// An errorTuple is an error that leaves its process.
+type errorTuple struct {
+	Codes   []string
+	Message string
+	Stack   string
+	Panic   bool
+}
+
+// messageKind is the first element of each call message's header.
+type messageKind uint8
+
+const (
+	kindRequest messageKind = 1 + iota
+	kindReply
+	kindSegment
+	kindCancel
+)
+
+// A requestHeader opens a call. The rest of its frame is the beginning of the argument.
+type requestHeader struct {
+	Kind   messageKind
+	Call   uint64 // unique within the connection
+	Object uint64
+	Method string
+	Size   uint64 // bytes of the whole argument
+}
+
+// A replyHeader ends a call. The rest of its frame is the beginning of the result.
+type replyHeader struct {
+	Kind   messageKind
+	Call   uint64
+	Result string // a ReplyKind
+	Size   uint64 // bytes of the whole result
+}
+
+// A segmentHeader continues the argument or result that did not fit its first frame.
+type segmentHeader struct {
+	Kind messageKind
+	Call uint64
+}
+
+// A cancelHeader asks for the reply now. There is always one.
+type cancelHeader struct {
+	Kind messageKind
+	Call uint64
+}

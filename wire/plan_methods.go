@@ -1,0 +1,107 @@
+package wire
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/tinylib/msgp/msgp"
+)
+
+// fillMsgp makes the plan of a type with msgp's methods. What it consists of is looked at only to know whether
+// a value may contain itself: its methods would then recurse until the stack is full.
+func (b *planner) fillMsgp(p *plan, path string) error {
+	p.mayProxy = true
+	p.decode = decodeMsgpValue
+	p.endless = selfContaining(p.typ, make(map[reflect.Type]bool))
+	endless := p.endless
+	p.append = func(dst []byte, v reflect.Value, depth int) ([]byte, error) {
+		v = addressable(v)
+		if endless {
+			if err := checkDepth(v, depth); err != nil {
+				return dst, err
+			}
+		}
+		return v.Addr().Interface().(msgp.Marshaler).MarshalMsg(dst)
+	}
+	return nil
+}
+
+func decodeMsgpValue(src []byte, v reflect.Value) ([]byte, error) {
+	return v.Addr().Interface().(msgp.Unmarshaler).UnmarshalMsg(src)
+}
+
+func appendBinaryValue(dst []byte, v reflect.Value, _ int) ([]byte, error) {
+	text, err := addressable(v).Addr().Interface().(encoding.BinaryMarshaler).MarshalBinary()
+	if err != nil {
+		return dst, err
+	}
+	return appendOpaque(dst, text)
+}
+
+func decodeBinaryValue(src []byte, v reflect.Value) ([]byte, error) {
+	body, rest, err := readBytes(src)
+	if err != nil {
+		return src, err
+	}
+	return rest, v.Addr().Interface().(encoding.BinaryUnmarshaler).UnmarshalBinary(body)
+}
+
+func appendTextValue(dst []byte, v reflect.Value, _ int) ([]byte, error) {
+	text, err := addressable(v).Addr().Interface().(encoding.TextMarshaler).MarshalText()
+	if err != nil {
+		return dst, err
+	}
+	return appendOpaque(dst, text)
+}
+
+func decodeTextValue(src []byte, v reflect.Value) ([]byte, error) {
+	body, rest, err := readBytes(src)
+	if err != nil {
+		return src, err
+	}
+	return rest, v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText(body)
+}
+
+func appendOpaque(dst, body []byte) ([]byte, error) {
+	checkLength(len(body))
+	return msgp.AppendBytes(dst, body), nil
+}
+
+// A time travels as an extension whose body is what time.Time's MarshalBinary makes, so that the offset survives,
+// and a time in a field of type any is a time again.
+const timeExtension = 84
+
+func appendTimeValue(dst []byte, v reflect.Value, _ int) ([]byte, error) {
+	t := *(*time.Time)(addressOf(v))
+	body, err := t.MarshalBinary()
+	if err != nil {
+		return dst, err
+	}
+	return appendExtension(dst, timeExtension, body), nil
+}
+
+func decodeTimeValue(src []byte, v reflect.Value) ([]byte, error) {
+	kind, body, rest, err := readExtension(src)
+	if err != nil {
+		return src, err
+	}
+	if kind != timeExtension {
+		return src, fmt.Errorf("%w: extension %d for a time", ErrMalformed, kind)
+	}
+	t, err := readTime(body)
+	if err != nil {
+		return src, err
+	}
+	v.Set(reflect.ValueOf(t))
+	return rest, nil
+}
+
+func readTime(body []byte) (t time.Time, err error) {
+	if err := t.UnmarshalBinary(body); err != nil {
+		return time.Time{}, errors.Join(ErrMalformed, err)
+	}
+	return t, nil
+}
