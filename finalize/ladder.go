@@ -97,8 +97,8 @@ type Report struct {
 // the report tells by [ErrAbandoned].
 func (l Ladder) Run(ctx context.Context, t Target) (Report, error) {
 	c := climb{target: t, began: time.Now()}
-	for _, s := range l.steps(t) {
-		if c.ended(t) {
+	for _, s := range l.steps() {
+		if c.ended() {
 			break
 		}
 		if ctx.Err() != nil && s.rung != Kill {
@@ -108,7 +108,7 @@ func (l Ladder) Run(ctx context.Context, t Target) (Report, error) {
 		s.take(ctx, &c)
 	}
 	c.report.Took = time.Since(c.began)
-	if c.ended(t) {
+	if c.ended() {
 		return c.report, nil
 	}
 	return c.report, errors.Join(
@@ -123,9 +123,9 @@ type climb struct {
 	report Report
 }
 
-func (c *climb) ended(t Target) bool {
+func (c *climb) ended() bool {
 	select {
-	case <-t.Done():
+	case <-c.target.Done():
 		return true
 	default:
 		return false
@@ -151,7 +151,7 @@ type step struct {
 }
 
 // steps returns the rungs that are not skipped.
-func (l Ladder) steps(t Target) []step {
+func (l Ladder) steps() []step {
 	all := []step{
 		{rung: Ask, grace: l.AskGrace, ask: l.Ask},
 		{rung: Interrupt, grace: l.InterruptGrace, signal: os.Interrupt},
@@ -212,7 +212,7 @@ func (s step) takeAsk(ctx context.Context, cancel context.CancelFunc, c *climb) 
 	case <-c.target.Done():
 	case <-ctx.Done():
 	}
-	ended := c.ended(c.target)
+	ended := c.ended()
 	cancel()
 	err, came := await(ctx, outcome)
 	switch {
