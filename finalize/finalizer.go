@@ -49,7 +49,7 @@ const (
 // The context that fn gets bounds it: fn should return when it ends. It may have
 // ended from the start, and fn should then do what can be done without waiting.
 func Register(priority int, fn func(context.Context) error) *Finalizer {
-	return process.register(priority, fn)
+	return processWide.register(priority, fn)
 }
 
 // Call runs the finalizer, unless it was called or cancelled before, and returns

@@ -29,7 +29,7 @@ func (id Identity) Alive() bool { return alive(id) }
 // without /proc it cannot verify.) It returns [os.ErrProcessDone] if the process has
 // ended, a zombie included, and a *os.SyscallError that wraps the errno if the
 // signal was refused. It does not block.
-func (id Identity) Signal(sig syscall.Signal) error { return signal(id, sig) }
+func (id Identity) Signal(sig syscall.Signal) error { return sendSignal(id, sig) }
 
 // String returns the identity as "pid 12 (started at tick 345)".
 func (id Identity) String() string {

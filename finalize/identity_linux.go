@@ -22,7 +22,7 @@ func alive(id Identity) bool {
 	return err == nil && s.start == id.Start && !s.gone()
 }
 
-func signal(id Identity, sig syscall.Signal) error {
+func sendSignal(id Identity, sig syscall.Signal) error {
 	fd, err := openVerified(id)
 	if err != nil {
 		return err

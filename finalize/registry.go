@@ -24,7 +24,7 @@ type Registry struct {
 	turn     chan struct{} // holds a value while nobody runs; made by the first Run
 }
 
-var process Registry
+var processWide Registry
 
 // Register adds fn as the package's [Register] does.
 func (r *Registry) Register(priority int, fn func(context.Context) error) *Finalizer {
@@ -53,7 +53,7 @@ func (r *Registry) register(priority int, fn func(context.Context) error) *Final
 // Run calls every finalizer of the process, as [Registry.Run] does. A program
 // calls it once, last thing before it exits; package spawn does so for programs
 // that use it.
-func Run(ctx context.Context) error { return process.Run(ctx) }
+func Run(ctx context.Context) error { return processWide.Run(ctx) }
 
 // Run calls every active finalizer, one after the other, by descending priority
 // and within one priority the last registered first, and returns their errors

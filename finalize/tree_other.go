@@ -22,11 +22,11 @@ func identify(pid int) (Identity, error) {
 }
 
 func alive(id Identity) bool {
-	err := signal(id, 0)
+	err := sendSignal(id, 0)
 	return err == nil || errors.Is(err, os.ErrPermission)
 }
 
-func signal(id Identity, sig syscall.Signal) error {
+func sendSignal(id Identity, sig syscall.Signal) error {
 	if id.PID < 1 {
 		return os.ErrProcessDone
 	}
