@@ -121,9 +121,8 @@ func decodeElements(src []byte, elem *plan, v reflect.Value) ([]byte, error) {
 }
 
 func (b *planner) fillMap(p *plan, path string) error {
-	switch p.typ.Key().Kind() {
-	case reflect.Interface, reflect.Pointer:
-		return unsupported(path, p.typ, "a key that is an interface or a pointer would not be the same key there")
+	if p.typ.Key().Kind() == reflect.Pointer {
+		return unsupported(path, p.typ, "a pointer would not be the same key there")
 	}
 	key, err := b.part(p, p.typ.Key(), path+"[key]")
 	if err != nil {
@@ -181,6 +180,9 @@ func decodeEntries(src []byte, key, elem *plan, v reflect.Value) ([]byte, error)
 		e.SetZero()
 		if rest, err = key.decode(rest, k); err != nil {
 			return rest, err
+		}
+		if !k.Comparable() { // possible for an interface alone
+			return rest, malformed("a key that cannot be compared")
 		}
 		if rest, err = elem.decode(rest, e); err != nil {
 			return rest, err

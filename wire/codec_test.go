@@ -1,0 +1,402 @@
+package wire
+
+import (
+	"errors"
+	"math"
+	"math/big"
+	"net/netip"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/tinylib/msgp/msgp"
+)
+
+func codecOf[T any](t testing.TB) *Codec[T] {
+	t.Helper()
+	c, err := CodecOf[T]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// travel sends v through its codec.
+func travel[T any](t testing.TB, v T) T {
+	t.Helper()
+	c := codecOf[T](t)
+	prefix := []byte("prefix")
+	encoded, err := c.Append(prefix, &v)
+	if err != nil {
+		t.Fatalf("%T: %v", v, err)
+	}
+	if string(encoded[:6]) != "prefix" {
+		t.Fatalf("%T: Append overwrote what was there", v)
+	}
+	src := append([]byte(nil), encoded[6:]...)
+	var out T
+	if err := c.Decode(src, &out); err != nil {
+		t.Fatalf("%T: %v", v, err)
+	}
+	clear(src) // what was decoded must not share it
+	for cut := range len(encoded) - 6 {
+		var partial T
+		if err := c.Decode(encoded[6:6+cut], &partial); !errors.Is(err, ErrMalformed) {
+			t.Fatalf("%T cut to %d of %d bytes: %v", v, cut, len(encoded)-6, err)
+		}
+	}
+	var more T
+	if err := c.Decode(append(encoded[6:len(encoded):len(encoded)], 0xc0), &more); !errors.Is(err, ErrMalformed) {
+		t.Fatalf("%T with a byte more: %v", v, err)
+	}
+	return out
+}
+
+func roundTrip[T any](t testing.TB, values ...T) {
+	t.Helper()
+	for _, v := range values {
+		if diff := cmp.Diff(v, travel(t, v), cmp.Comparer(sameFloat), cmp.Comparer(sameBig), cmp.Comparer(sameAddr)); diff != "" {
+			t.Errorf("%T changed (-sent +received):\n%s", v, diff)
+		}
+	}
+}
+
+func sameFloat(a, b float64) bool   { return a == b || a != a && b != b }
+func sameBig(a, b *big.Int) bool    { return a == b || a != nil && b != nil && a.Cmp(b) == 0 }
+func sameAddr(a, b netip.Addr) bool { return a == b }
+
+type (
+	namedInt    int32
+	namedString string
+	namedMap    map[string]int
+	key         struct{ X, Y int }
+	base        struct{ ID int }
+	node        struct {
+		Value int
+		Next  *node
+	}
+	opaque  struct{ n int }
+	kitchen struct {
+		base
+		Renamed  string `msg:"r"`
+		Ignored  string `msg:"-"`
+		Omitted  []int  `msg:"o,omitempty"`
+		Time     time.Time
+		Took     time.Duration
+		Grid     [2][3]int8
+		Points   map[key][]string
+		Pointer  *int
+		Nil      *int
+		Any      any
+		Big      *big.Int
+		Addr     netip.Addr
+		Token    Token
+		Opaque   *opaque
+		Empty    struct{}
+		hidden   int
+		Children []kitchen
+	}
+)
+
+// opaque has methods of its own for what is not exported.
+func (o opaque) MarshalMsg(b []byte) ([]byte, error) { return msgp.AppendInt(b, o.n), nil }
+func (o *opaque) UnmarshalMsg(b []byte) (rest []byte, err error) {
+	o.n, rest, err = msgp.ReadIntBytes(b)
+	return rest, err
+}
+
+func TestBasicKindsSurvive(t *testing.T) {
+	roundTrip(t, true, false)
+	roundTrip(t, 0, 1, -1, 127, 128, -32, -33, math.MaxInt, math.MinInt)
+	roundTrip(t, int8(math.MinInt8), int8(math.MaxInt8))
+	roundTrip(t, uint64(math.MaxUint64), 0)
+	roundTrip(t, uint8(255))
+	roundTrip(t, namedInt(-70000))
+	roundTrip(t, namedString("a\x00\xff"), "")
+	roundTrip(t, math.NaN(), math.Inf(-1), math.SmallestNonzeroFloat64)
+	roundTrip(t, float32(1.5))
+	roundTrip(t, complex(1, -2))
+	roundTrip(t, complex64(complex(1, -2)))
+	roundTrip(t, struct{}{})
+	roundTrip(t, time.Hour)
+}
+
+func TestSlicesAndMapsSurvive(t *testing.T) {
+	roundTrip(t, nil, []int{}, []int{1, -500, 1 << 40})
+	roundTrip(t, nil, []byte{}, []byte("x"))
+	roundTrip(t, []namedInt{1, 2})
+	roundTrip(t, []string{"", "x", strings.Repeat("y", 70_000)})
+	roundTrip(t, [][]byte{nil, {}, {1}})
+	roundTrip(t, []struct{}{{}, {}})
+	roundTrip(t, nil, map[string]int{}, map[string]int{"a": 1})
+	roundTrip(t, namedMap{"a": 1})
+	roundTrip(t, map[namedString]namedInt{"a": 1})
+	roundTrip(t, map[string]struct{}{"a": {}})
+	roundTrip(t, map[uint64][]byte{1: {2}, math.MaxUint64: nil})
+	roundTrip(t, map[key]map[int]bool{{1, 2}: {3: true}})
+	roundTrip(t, [3]byte{1, 2, 3})
+	roundTrip(t, []any{nil, int64(1), "x", true, 1.5, float32(2), []byte{1}, []any{}, map[string]any{"a": int64(1)},
+		uint64(math.MaxUint64), complex(1, 2), Token{"t", "a", 1}, map[any]any{int64(1): "x"}})
+}
+
+func TestStructsSurvive(t *testing.T) {
+	seven := 7
+	zone := time.FixedZone("", 5400)
+	v := kitchen{
+		base: base{ID: 9}, Renamed: "r", Time: time.Date(2024, 2, 29, 1, 2, 3, 4, zone), Took: time.Second,
+		Grid: [2][3]int8{{1, 2, 3}, {-1}}, Points: map[key][]string{{1, 2}: {"a"}, {3, 4}: nil}, Pointer: &seven,
+		Any: map[string]any{"t": "x"}, Big: new(big.Int).Lsh(big.NewInt(-3), 200),
+		Addr: netip.MustParseAddr("fe80::1%eth0"), Token: Token{"Lock", "/tmp/x", 12}, Opaque: &opaque{42},
+		Children: []kitchen{{Renamed: "child"}, {}},
+	}
+	lossy := v
+	lossy.Ignored, lossy.hidden = "not sent", 1
+	got := travel(t, lossy)
+	opt := cmp.AllowUnexported(kitchen{}, opaque{})
+	var unhashable map[any]int
+	if err := codecOf[map[any]int](t).Decode([]byte{0x81, 0x90, 1}, &unhashable); !errors.Is(err, ErrMalformed) {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(v, got, opt, cmp.Comparer(sameBig), cmp.Comparer(sameAddr)); diff != "" {
+		t.Errorf("(-sent +received):\n%s", diff)
+	}
+	if _, offset := got.Time.Zone(); offset != 5400 {
+		t.Errorf("offset %d", offset)
+	}
+}
+
+func TestDecodeOverwritesAndToleratesOtherBuilds(t *testing.T) {
+	type older struct{ A, B int }
+	type newer struct {
+		C []string
+		B int
+	}
+	v := older{A: 1, B: 2}
+	encoded, err := codecOf[older](t).Append(nil, &v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := newer{C: []string{"stale"}}
+	if err := codecOf[newer](t).Decode(encoded, &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.B != 2 || got.C != nil {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestRefusalsNameTheField(t *testing.T) {
+	refused[chan int](t, "chan int")
+	refused[func()](t, "func()")
+	refused[error](t, "error")
+	refused[struct{ Inner []struct{ Done chan bool } }](t, ".Inner[].Done")
+	refused[struct{ Err error }](t, ".Err is of type error")
+	refused[struct{ r int }](t, "exported")
+	refused[map[string]struct{ M map[*int]int }](t, "[].M")
+	refused[uintptr](t, "uintptr")
+	refused[struct {
+		A int `msg:"x"`
+		B int `msg:"x"`
+	}](t, `"x"`)
+	type ring *ring
+	refused[ring](t, "itself")
+	type half struct{ halfMethods }
+	refused[half](t, "lacks")
+}
+
+type halfMethods struct{ A int }
+
+func (halfMethods) MarshalMsg(b []byte) ([]byte, error) { return b, nil }
+
+func refused[T any](t *testing.T, mention string) {
+	t.Helper()
+	_, err := CodecOf[T]()
+	if !errors.Is(err, ErrUnsupportedType) || !strings.Contains(err.Error(), mention) {
+		t.Errorf("%T: %v", *new(T), err)
+	}
+}
+
+func TestCyclesAreErrors(t *testing.T) {
+	loop := &node{}
+	loop.Next = loop
+	tooDeep(t, loop)
+	self := map[string]any{}
+	self["self"] = self
+	tooDeep(t, self)
+	tooDeep(t, []any{self})
+	type tree []tree
+	branch := make(tree, 1)
+	branch[0] = branch
+	tooDeep(t, branch)
+	generated := &ringMessage{}
+	generated.Next = generated
+	tooDeep(t, generated)
+	tooDeep(t, *generated)
+	tooDeep(t, map[string]any{"x": generated})
+
+	long := &node{}
+	for range MaxDepth/2 - 10 {
+		long = &node{Next: long}
+	}
+	travelOnce(t, long)
+}
+
+// ringMessage encodes itself as generated code does: by recursion.
+type ringMessage struct{ Next *ringMessage }
+
+func (m *ringMessage) MarshalMsg(b []byte) ([]byte, error) {
+	if b = msgp.AppendArrayHeader(b, 1); m.Next != nil {
+		return m.Next.MarshalMsg(b)
+	}
+	return msgp.AppendNil(b), nil
+}
+
+func (m *ringMessage) UnmarshalMsg(b []byte) ([]byte, error) {
+	_, b, err := msgp.ReadArrayHeaderBytes(b)
+	if err != nil || msgp.IsNil(b) {
+		return b[1:], err
+	}
+	m.Next = new(ringMessage)
+	return m.Next.UnmarshalMsg(b)
+}
+
+func travelOnce[T any](t *testing.T, v T) {
+	t.Helper()
+	c := codecOf[T](t)
+	encoded, err := c.Append(nil, &v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out T
+	if err := c.Decode(encoded, &out); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func tooDeep[T any](t *testing.T, v T) {
+	t.Helper()
+	out, err := codecOf[T](t).Append([]byte("x"), &v)
+	if !errors.Is(err, ErrTooDeep) || string(out) != "x" || len(err.Error()) > 1000 {
+		t.Errorf("%T: %q, %v", v, out, err)
+	}
+}
+
+func TestDeepEncodingsAreErrors(t *testing.T) {
+	deep := append([]byte(strings.Repeat("\x91", 1<<20)), 0xc0)
+	var value any
+	if err := codecOf[any](t).Decode(deep, &value); !errors.Is(err, ErrTooDeep) {
+		t.Error(err)
+	}
+	var ring ringMessage
+	if err := codecOf[ringMessage](t).Decode(deep, &ring); !errors.Is(err, ErrTooDeep) {
+		t.Error(err)
+	}
+}
+
+func TestLyingLengthsAllocateLittle(t *testing.T) {
+	for _, src := range []string{"\xdd\xff\xff\xff\xff", "\xdf\xff\xff\xff\xff", "\xc6\xff\xff\xff\xff", "\xdb\xff\xff\xff\xff", "\xc9\xff\xff\xff\xff\x50"} {
+		lying[[]int](t, src)
+		lying[[]string](t, src)
+		lying[[]byte](t, src)
+		lying[string](t, src)
+		lying[map[string]int](t, src)
+		lying[map[key]key](t, src)
+		lying[[]key](t, src)
+		lying[any](t, src)
+		lying[Token](t, src)
+	}
+	type wide [1 << 16]byte
+	var out []wide
+	if err := codecOf[[]wide](t).Decode([]byte("\xdd\x00\x00\x00\x20"+strings.Repeat("\xc0", 32)), &out); err == nil {
+		t.Error("nil as an array")
+	}
+}
+
+func lying[T any](t *testing.T, src string) {
+	t.Helper()
+	c := codecOf[T](t)
+	var out T
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	err := c.Decode([]byte(src), &out)
+	runtime.ReadMemStats(&after)
+	if !errors.Is(err, ErrMalformed) {
+		t.Errorf("%T from %x: %v", out, src, err)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 1<<20 {
+		t.Errorf("%T from %x: allocated %d bytes", out, src, n)
+	}
+}
+
+type explosive struct{ A int }
+
+var errOwn = errors.New("own")
+
+func (e *explosive) MarshalMsg(b []byte) ([]byte, error) {
+	if e.A == 1 {
+		panic("boom")
+	}
+	return append(b, "garbage"...), errOwn
+}
+
+func (e *explosive) UnmarshalMsg([]byte) ([]byte, error) { panic(errOwn) }
+
+func TestMethodsThatFail(t *testing.T) {
+	c := codecOf[[]explosive](t)
+	var p *PanicError
+	if out, err := c.Append(nil, &[]explosive{{A: 1}}); !errors.As(err, &p) || p.Value != "boom" || len(out) != 0 {
+		t.Errorf("%q %v", out, err)
+	}
+	if out, err := c.Append(nil, &[]explosive{{}}); !errors.Is(err, errOwn) || len(out) != 0 {
+		t.Errorf("%q %v", out, err)
+	}
+	var out []explosive
+	if err := c.Decode([]byte{0x91, 1}, &out); !errors.As(err, &p) || !errors.Is(err, errOwn) {
+		t.Error(err)
+	}
+	value := any(make(chan int))
+	if _, err := codecOf[any](t).Append(nil, &value); !errors.Is(err, ErrUnsupportedType) {
+		t.Error(err)
+	}
+}
+
+func TestWhatACodecSaysOfItself(t *testing.T) {
+	says[int](t, true, false)
+	says[[]string](t, true, false)
+	says[map[string][]byte](t, true, false)
+	says[struct{}](t, true, false)
+	says[node](t, false, false)
+	says[time.Time](t, false, false)
+	says[any](t, false, true)
+	says[[]*opaque](t, false, true)
+	says[struct{ A []map[string]Token }](t, false, true)
+	type outer struct {
+		Self []outer
+		Any  any
+	}
+	says[outer](t, false, true)
+}
+
+func says[T any](t *testing.T, direct, mayHold bool) {
+	t.Helper()
+	if c := codecOf[T](t); c.Direct() != direct || c.MayHoldProxy() != mayHold {
+		t.Errorf("%T: direct %v, may hold a proxy %v", *new(T), c.Direct(), c.MayHoldProxy())
+	}
+}
+
+func TestDirectCodecsDoNotAllocate(t *testing.T) {
+	noAllocation(t, 12345)
+	noAllocation(t, "x")
+	noAllocation(t, []float64{1, 2, 3})
+	noAllocation(t, map[string]int{"a": 1})
+}
+
+func noAllocation[T any](t *testing.T, v T) {
+	t.Helper()
+	c, buf := codecOf[T](t), make([]byte, 0, 100)
+	if n := testing.AllocsPerRun(100, func() { _, _ = c.Append(buf, &v) }); n != 0 {
+		t.Errorf("%T: Append allocates %v times", v, n)
+	}
+}
