@@ -1,0 +1,116 @@
+package pool
+
+import (
+	"errors"
+	"time"
+)
+
+// answer publishes what became of a task. From then on the link finds it, whatever happens to this process.
+func (w *worker) answer(payload []byte, kind uint32) error {
+	large := len(payload) > w.results.largest()
+	size := len(payload)
+	if large {
+		size, kind = 0, kind|resultLarge
+	}
+	room, err := w.results.reserve(size, kind)
+	for wait := time.Duration(0); room == nil && err == nil; {
+		if wait, err = w.awaitRoom(wait); err == nil {
+			room, err = w.results.reserve(size, kind)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if !large {
+		copy(room, payload)
+	}
+	w.results.publish()
+	if err := w.ring(); err != nil || !large {
+		return err
+	}
+	return w.data.WriteFrame(payload)
+}
+
+// ring wakes the link if it sleeps.
+func (w *worker) ring() error {
+	if w.shared.word(wordLinkSleeps).CompareAndSwap(1, 0) {
+		return w.data.WriteFrame()
+	}
+	return nil
+}
+
+// errStopped ends a worker whose parent is gone or wants no more.
+var errStopped = errors.New("pool: the worker was stopped")
+
+// awaitRoom waits a little for the link to take results: longer each time, up to a millisecond.
+func (w *worker) awaitRoom(wait time.Duration) (time.Duration, error) {
+	if err := w.ring(); err != nil {
+		return 0, err
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-w.ctx.Done():
+		return 0, errStopped
+	}
+	return min(2*wait+10*time.Microsecond, time.Millisecond), nil
+}
+
+// await returns when there may be a task, or with false when the worker is to end. It looks for a while before
+// it sleeps, if that has been worth it lately.
+func (w *worker) await() bool {
+	if w.patience.spin(func() bool { return !w.tasks.empty() || w.stopping.Load() }) {
+		return true
+	}
+	asleep := time.Now()
+	sleeps := w.shared.word(wordWorkerSleeps)
+	sleeps.Store(1)
+	defer sleeps.Store(0)
+	if !w.tasks.empty() {
+		return true
+	}
+	_, err := w.data.ReadFrame(nil)
+	w.patience.slept(time.Since(asleep))
+	return err == nil
+}
+
+// patience decides how long to look for something before sleeping. Looking is worth it while what is awaited
+// comes within about the time that a wake would take; after some sleeps that were longer it is given up, and
+// taken up again after a short one.
+type patience struct {
+	looks  int
+	misses int
+}
+
+const (
+	mostLooks  = 2000
+	yieldEvery = 50
+	shortSleep = 100 * time.Microsecond
+)
+
+// spin looks, a bounded number of times, and lets other threads run in between.
+func (p *patience) spin(ready func() bool) bool {
+	for i := range p.looks {
+		if ready() {
+			p.misses = 0
+			return true
+		}
+		if i%yieldEvery == yieldEvery-1 {
+			yield()
+		}
+	}
+	return false
+}
+
+// slept learns from how long a sleep was.
+func (p *patience) slept(d time.Duration) {
+	switch {
+	case d <= shortSleep:
+		p.looks, p.misses = mostLooks, 0
+	case p.misses < 3:
+		p.misses++
+	default:
+		p.looks = 0
+	}
+}

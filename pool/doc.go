@@ -1,0 +1,51 @@
+// Package pool runs functions in worker processes.
+//
+// A worker is this program started again. Functions are registered in package-level variables, so that every
+// process of the program knows them, and are called by the handle that Register returns:
+//
+//	var thumbnail = pool.Register(makeThumbnail) // func(context.Context, Job) (Thumb, error)
+//
+//	func main() { spawn.Main(run) } // in a worker, run is never reached
+//
+//	func run(ctx context.Context) error {
+//		p, err := pool.New(ctx, &pool.Options{Workers: 8, TaskTimeout: 10 * time.Second})
+//		if err != nil {
+//			return err
+//		}
+//		defer p.Close()
+//		for thumb, err := range thumbnail.IMap(ctx, p, jobs).All() {
+//			...
+//		}
+//		return p.Shutdown(ctx)
+//	}
+//
+// Apply runs one task and waits; ApplyAsync does not wait. Map runs a slice of inputs; IMap and IMapUnordered
+// run a sequence, which may be endless, and yield results as they come. Nobody tunes a chunk size: how many
+// tasks travel together, and how many are sent ahead of a worker, follows from how long they take.
+//
+// # When things die
+//
+// The pool knows of each task whether a worker has begun it, because a worker marks that in memory that it
+// shares with its parent before it runs the task, and publishes the result there. When a worker dies, the task
+// it was running, and that one alone, fails with *WorkerLostError; results it had published are delivered, and
+// the rest is run by other workers. The pool starts a new worker in its place. A task past its deadline, or
+// cancelled, has its context cancelled; one that takes no notice is ended with its worker and with everything
+// the worker had started. A worker that was stopped (SIGSTOP) keeps no task but the one it had begun.
+//
+// Every submitted task ends in exactly one Outcome. Stats counts them.
+//
+// # Concurrency
+//
+// All types are safe for concurrent use. A worker runs one task at a time.
+//
+// # Errors
+//
+// What a task returns reaches its caller as *RemoteError, with the message, the codes of the sentinels that it
+// wraps (see RegisterError), and after a panic the worker's stack. ErrTaskTimeout, *WorkerLostError,
+// ErrPoolBroken, ErrClosed and ErrTaskTooLarge are the pool's own.
+//
+// # Shutdown
+//
+// Shutdown runs what was submitted and lets the workers leave; Close ends everything at once. Both return when
+// no process is left. A pool that nobody ended is closed when spawn.Main leaves.
+package pool

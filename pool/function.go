@@ -1,0 +1,166 @@
+package pool
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	stdsync "sync"
+	"time"
+
+	"github.com/multiproc-go/multiproc/spawn"
+	"github.com/multiproc-go/multiproc/wire"
+)
+
+// Function is a function that workers can run: the handle by which its caller names it. It is made by
+// Register, holds nothing of a pool, and is safe for concurrent use.
+type Function[A, R any] struct {
+	entry   *entry
+	args    *wire.Codec[A]
+	results *wire.Codec[R]
+	timeout time.Duration // 0: the pool's
+}
+
+// Register makes fn known to workers under its own qualified name and returns the handle to call it by.
+// Call it while packages initialise, as the value of a package-level variable:
+//
+//	var thumbnail = pool.Register(makeThumbnail)
+//
+// A worker is this same binary started again, so it registers the same functions before it is asked for any.
+// Register panics when it is called later, when a function of that name is there already, when A or R is a
+// type that cannot cross processes (a channel, a function, a struct with unexported fields alone), and when fn
+// has no name of its own: an instance of a generic function, a method value or a closure needs RegisterNamed.
+//
+// The context that fn gets is cancelled when the task is cancelled, passes its deadline, or the worker is told
+// to go. A panic in fn is the task's error, a *RemoteError with the stack.
+func Register[A, R any](fn func(context.Context, A) (R, error)) *Function[A, R] {
+	name, err := spawn.FunctionName(fn)
+	if err != nil {
+		panic("pool.Register: " + err.Error())
+	}
+	return RegisterNamed(name, fn)
+}
+
+// RegisterNamed is Register under a name of the caller's choice, which must be unique in the program.
+func RegisterNamed[A, R any](name string, fn func(context.Context, A) (R, error)) *Function[A, R] {
+	spawn.MustRegister("pool.Register")
+	if name == "" || fn == nil {
+		panic("pool.RegisterNamed: needs a name and a function")
+	}
+	args, err := wire.CodecOf[A]()
+	if err != nil {
+		panic(fmt.Sprintf("pool.Register(%s): argument: %v", name, err))
+	}
+	results, err := wire.CodecOf[R]()
+	if err != nil {
+		panic(fmt.Sprintf("pool.Register(%s): result: %v", name, err))
+	}
+	e := &entry{name: name, run: runner(fn, args, results)}
+	functions.add(e)
+	return &Function[A, R]{entry: e, args: args, results: results}
+}
+
+// Name returns the name under which the function was registered.
+func (f *Function[A, R]) Name() string { return f.entry.name }
+
+// WithTimeout returns a handle for the same function whose tasks have a deadline of their own in place of
+// the pool's TaskTimeout: they may run for d. Zero means the pool's; a negative d means none.
+func (f *Function[A, R]) WithTimeout(d time.Duration) *Function[A, R] {
+	g := *f
+	g.timeout = d
+	return &g
+}
+
+// entry is a registered function as the worker sees it.
+type entry struct {
+	name  string
+	index uint32 // its place in the sorted table; the function's name in task records
+	run   func(ctx context.Context, arg, out []byte) ([]byte, error)
+}
+
+// runner decodes an argument, calls fn and encodes what it returns, appended to out. The argument is not
+// kept. A panic in fn is returned as a *wire.PanicError.
+func runner[A, R any](fn func(context.Context, A) (R, error), args *wire.Codec[A], results *wire.Codec[R],
+) func(context.Context, []byte, []byte) ([]byte, error) {
+	return func(ctx context.Context, encoded, out []byte) (_ []byte, err error) {
+		returned := false
+		defer func() {
+			if !returned {
+				if value := recover(); value != nil {
+					err = &wire.PanicError{Value: value, Stack: debug.Stack()}
+				}
+			}
+		}()
+		var arg A
+		if err := args.Decode(encoded, &arg); err != nil {
+			returned = true
+			return out, fmt.Errorf("pool: the worker cannot decode the argument: %w", err)
+		}
+		result, err := fn(ctx, arg)
+		returned = true
+		if err != nil {
+			return out, err
+		}
+		out, err = results.Append(out, &result)
+		if err != nil {
+			return out, fmt.Errorf("pool: the worker cannot encode the result: %w", err)
+		}
+		return out, nil
+	}
+}
+
+// table holds the registered functions of the program. A function's index is its place among the sorted
+// names, the same in every process of one binary; digest lets a worker prove that.
+type table struct {
+	once stdsync.Once
+
+	mu     stdsync.Mutex // guards the fields below until once has run; they are constant from then on
+	byName map[string]*entry
+	sorted []*entry
+	digest [sha256.Size]byte
+}
+
+var functions = &table{byName: map[string]*entry{}}
+
+func (t *table) add(e *entry) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, taken := t.byName[e.name]; taken {
+		panic(fmt.Sprintf("pool.Register: a function named %q is registered already; give this one a name of its own with pool.RegisterNamed", e.name))
+	}
+	t.byName[e.name] = e
+}
+
+// seal sorts the table at its first use.
+func (t *table) seal() {
+	t.once.Do(func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		for _, e := range t.byName {
+			t.sorted = append(t.sorted, e)
+		}
+		slices.SortFunc(t.sorted, func(a, b *entry) int {
+			if a.name < b.name {
+				return -1
+			}
+			return 1
+		})
+		hash := sha256.New()
+		for i, e := range t.sorted {
+			e.index = uint32(i)
+			hash.Write(binary.BigEndian.AppendUint32(nil, uint32(len(e.name))))
+			hash.Write([]byte(e.name))
+		}
+		hash.Sum(t.digest[:0])
+	})
+}
+
+// lookup returns the function of an index, nil when there is none. The table must be sealed.
+func (t *table) lookup(index uint32) *entry {
+	if int(index) >= len(t.sorted) {
+		return nil
+	}
+	return t.sorted[index]
+}

@@ -1,0 +1,180 @@
+package pool
+
+import (
+	"context"
+	"fmt"
+	stdsync "sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/multiproc-go/multiproc/wire"
+)
+
+// job is what one call of a caller makes: one task, or the many of a Map. It is known to the pool's queue and
+// links by its tasks, and to its caller by the sink that takes their outcomes.
+type job struct {
+	pool    *Pool
+	ctx     context.Context
+	entry   *entry
+	timeout time.Duration // how long a task may run; 0: for ever
+	single  bool          // it has one task
+	holds   bool          // its arguments may hold proxies
+	sink    sink
+
+	// cancelled is why no more of the job's tasks are to run; nil while they are.
+	cancelled atomic.Pointer[error]
+
+	// Guarded by the pool's mu: how many of the job's tasks wait in the queue, their encoded size, and
+	// whether the one task of a single job was withdrawn from the queue, where its entry still stands.
+	queued      int
+	queuedBytes int64
+	withdrawn   bool
+
+	mu      stdsync.Mutex // guards the fields below
+	ended   bool
+	unwatch func() bool          // stops watching ctx
+	held    map[int][]wire.Token // references held for proxies in arguments under way
+}
+
+// task is one call under way: its place in its job and its encoded argument.
+type task struct {
+	job   *job
+	index int
+	arg   []byte
+}
+
+// outcome is how a task ended. A value lies in memory that is reused: a sink decodes or copies it.
+type outcome struct {
+	kind  Outcome
+	value []byte
+	err   error
+}
+
+// sink takes the outcomes of a job's tasks, each once. It is called by links and must not block.
+type sink interface {
+	settle(index int, o outcome)
+}
+
+func (f *Function[A, R]) newJob(ctx context.Context, p *Pool, single bool) *job {
+	timeout := f.timeout
+	if timeout == 0 {
+		timeout = p.options.TaskTimeout
+	}
+	return &job{
+		pool: p, ctx: ctx, entry: f.entry, timeout: max(0, timeout),
+		single: single, holds: f.args.MayHoldProxy(),
+	}
+}
+
+// watch cancels the job when its context ends. It is called when its first task is in the queue.
+func (j *job) watch() {
+	if j.ctx.Done() == nil {
+		return
+	}
+	unwatch := context.AfterFunc(j.ctx, func() { j.cancel(context.Cause(j.ctx)) })
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.ended {
+		unwatch()
+		return
+	}
+	j.unwatch = unwatch
+}
+
+// cancel ends the tasks that have not ended: those that wait at once, those that run as Options.Grace says.
+// The first cause stays. It does not wait for them.
+func (j *job) cancel(cause error) {
+	if !j.cancelled.CompareAndSwap(nil, &cause) {
+		return
+	}
+	j.pool.cancel(j, cause)
+	if waits, ok := j.sink.(interface{ wake() }); ok {
+		waits.wake()
+	}
+}
+
+// cause returns why the job was cancelled, nil when it was not.
+func (j *job) cause() error {
+	if cause := j.cancelled.Load(); cause != nil {
+		return *cause
+	}
+	return nil
+}
+
+// finish frees what a job holds of its context. It is called when its last task has ended.
+func (j *job) finish() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.ended = true
+	if j.unwatch != nil {
+		j.unwatch()
+	}
+}
+
+// encode appends the encoded argument of a job's task to dst, and holds the proxies in it while the task is
+// under way.
+func encode[A any](ctx context.Context, j *job, codec *wire.Codec[A], index int, dst []byte, arg *A) ([]byte, error) {
+	before := len(dst)
+	encoded, err := codec.Append(dst, arg)
+	if err != nil {
+		return dst, fmt.Errorf("pool: %s: cannot encode the argument: %w", j.entry.name, err)
+	}
+	if size := int64(len(encoded) - before); size > j.pool.options.MaxPayload {
+		return dst, fmt.Errorf("%w: %s: the argument is %d bytes, MaxPayload is %d", ErrTaskTooLarge, j.entry.name, size, j.pool.options.MaxPayload)
+	}
+	if j.holds {
+		if err := j.hold(ctx, index, encoded[before:]); err != nil {
+			return dst, err
+		}
+	}
+	return encoded, nil
+}
+
+// hold takes a reference for each proxy in an encoded argument, until its task has ended.
+func (j *job) hold(ctx context.Context, index int, encoded []byte) error {
+	tokens, err := wire.FindTokens(encoded)
+	if err != nil || len(tokens) == 0 {
+		return err
+	}
+	if err := wire.Hold(ctx, tokens); err != nil {
+		return fmt.Errorf("pool: %s: cannot hold the proxies in the argument: %w", j.entry.name, err)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.held == nil {
+		j.held = map[int][]wire.Token{}
+	}
+	j.held[index] = tokens
+	return nil
+}
+
+// release lets go of the proxies of a task that has ended.
+func (j *job) release(index int) {
+	j.mu.Lock()
+	tokens := j.held[index]
+	delete(j.held, index)
+	j.mu.Unlock()
+	if len(tokens) > 0 {
+		wire.Release(tokens)
+	}
+}
+
+// settle hands an outcome to the job's caller.
+func (j *job) settle(index int, o outcome) {
+	if j.holds {
+		j.release(index)
+	}
+	j.sink.settle(index, o)
+}
+
+// decode makes a value of an outcome, or its error.
+func decode[R any](codec *wire.Codec[R], o outcome) (value R, err error) {
+	if o.err != nil {
+		return value, o.err
+	}
+	if err := codec.Decode(o.value, &value); err != nil {
+		var zero R
+		return zero, fmt.Errorf("pool: cannot decode the result: %w", err)
+	}
+	return value, nil
+}

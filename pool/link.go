@@ -1,0 +1,217 @@
+package pool
+
+import (
+	"os"
+	stdsync "sync"
+	"time"
+
+	"github.com/multiproc-go/multiproc/spawn"
+	"github.com/multiproc-go/multiproc/wire"
+)
+
+// link is the parent's end of the conversation with one worker process: it sends tasks, takes results, and
+// knows of every task under way whether the worker has begun it. worker is the other end.
+//
+// Locks are taken in the order link.mu, pool.mu. Nothing is written to or read from a socket under either.
+type link struct {
+	pool       *Pool
+	process    *spawn.Process
+	shared     *shared
+	data       *wire.Conn // doorbells (empty frames) and large payloads, both ways
+	control    *wire.Conn // orders to the worker
+	results    ringReader // read by serve alone, as are the four below
+	scratch    []byte
+	answers    []answer
+	verdicts   []verdict
+	large      [][]byte // payloads that came before their records were looked at
+	goroutines stdsync.WaitGroup
+	timer      *time.Timer // calls tick
+
+	idle bool // in the pool's list of idle links; guarded by pool.mu
+
+	mu        stdsync.Mutex // guards the fields below
+	tasks     ringWriter
+	placed    []placement   // tasks taken from the queue, on their way into the ring
+	flight    deque[flying] // tasks in the ring or begun, in order
+	base      uint64        // sequence number of the first of them
+	target    int           // how many tasks may be in flight
+	sent      int           // tasks sent and not recalled, for MaxTasksPerChild
+	ended     uint64        // tasks whose outcome came from this worker
+	since     int64         // clock when results last came, or when the flight was empty
+	streaming bool          // a large argument is being written
+	condemned *sentence     // what is done about a task that must end
+	leaving   bool          // no more tasks are sent
+	armed     bool          // timer runs
+	watched   uint64        // first of the flight when tick last looked
+	fault     error         // why the pool itself ended the worker
+}
+
+// flying is a task in flight. One that was recalled belongs to the link no more; its record is still to be
+// passed over by the worker.
+type flying struct {
+	task
+	recalled bool
+}
+
+// placement is a task and its place in the ring.
+type placement struct {
+	task
+	room  []byte
+	large bool
+}
+
+func newLink(p *Pool, process *spawn.Process, s *shared, data, control *os.File) (*link, error) {
+	l := &link{
+		pool: p, process: process, shared: s, target: 1,
+		tasks:   ringWriter{ring: s.tasks(), tail: s.word(wordTaskTail), head: s.word(wordTaskHead)},
+		results: ringReader{ring: s.results(), tail: s.word(wordResultTail), head: s.word(wordResultHead)},
+	}
+	var err error
+	if l.data, err = connect(data, p.options.MaxPayload); err != nil {
+		return nil, err
+	}
+	if l.control, err = connect(control, maxOrder); err != nil {
+		return nil, joinCloseConn(err, l.data)
+	}
+	l.timer = time.AfterFunc(time.Hour, l.tick)
+	l.timer.Stop()
+	return l, nil
+}
+
+// fill sends what waits in the queue, as far as the link may send ahead. It reports false when the link takes
+// no tasks, so that the caller must look for another.
+func (l *link) fill() bool {
+	l.mu.Lock()
+	if l.leaving || l.streaming || l.condemned != nil || l.fault != nil {
+		l.mu.Unlock()
+		return false
+	}
+	wake := l.sendLocked()
+	sound := l.fault == nil
+	l.mu.Unlock()
+	if wake {
+		_ = l.data.WriteFrame() // a worker that is gone is noticed by serve
+	}
+	return sound
+}
+
+// sendLocked moves tasks from the queue into the ring. It reports whether the worker must be woken.
+func (l *link) sendLocked() (wake bool) {
+	room := l.target - l.flight.len()
+	if most := l.pool.options.MaxTasksPerChild; most > 0 {
+		room = min(room, most-l.sent)
+	}
+	if room <= 0 {
+		return false
+	}
+	if err := l.pool.take(l, room); err != nil {
+		l.blameLocked(err)
+	}
+	if len(l.placed) == 0 {
+		return false
+	}
+	if l.flight.len() == 0 {
+		l.since = clock()
+	}
+	for _, t := range l.placed {
+		copy(t.room, t.arg)
+		if t.large {
+			l.streaming = true
+			l.goroutines.Go(func() { l.stream(t.arg) })
+		}
+		l.shared.send(l.base + uint64(l.flight.len()))
+		l.flight.pushBack(flying{task: t.task})
+	}
+	l.sent += len(l.placed)
+	clear(l.placed)
+	l.placed = l.placed[:0]
+	l.tasks.publish()
+	l.armLocked(tickEvery)
+	return l.shared.word(wordWorkerSleeps).CompareAndSwap(1, 0)
+}
+
+// stream writes a large argument, behind the record that announces it. The worker reads it when it has come to its record.
+func (l *link) stream(arg []byte) {
+	_ = l.data.WriteFrame(arg) // a worker that is gone is noticed by serve
+	l.mu.Lock()
+	l.streaming = false
+	l.mu.Unlock()
+	l.fill()
+}
+
+// take moves up to room tasks from the queue to l.placed, with their places in the ring. A link that has
+// nothing to do and finds nothing is kept among the idle ones. It is called with l.mu held.
+func (p *Pool) take(l *link, room int) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for ; room > 0 && p.queue.len() > 0; room-- {
+		t := p.queue.at(0)
+		if t.job.withdrawn {
+			p.popLocked()
+			continue
+		}
+		size, meta := len(t.arg), t.job.entry.index
+		if t.job.timeout > 0 || l.target <= timedBelow {
+			meta |= flagTimed
+		}
+		large := size > l.tasks.largest()
+		if large {
+			if l.flight.len()+len(l.placed) > 0 {
+				break // it is sent to a worker that will read it at once
+			}
+			size, meta, room = 0, meta|flagLarge, 1
+		}
+		place, err := l.tasks.reserve(size, meta)
+		if err != nil {
+			return err
+		}
+		if place == nil {
+			break
+		}
+		taken, _ := p.popLocked()
+		p.inflight++
+		l.placed = append(l.placed, placement{task: taken, room: place, large: large})
+	}
+	p.grantLocked()
+	if l.flight.len()+len(l.placed) == 0 && !l.idle {
+		l.idle = true
+		p.idle = append(p.idle, l)
+	}
+	return nil
+}
+
+// recallLocked takes back the tasks in flight from the i-th on that the worker has not begun.
+func (l *link) recallLocked(from int, wanted func(task) bool) []task {
+	var recalled []task
+	for i := from; i < l.flight.len(); i++ {
+		f := l.flight.at(i)
+		if f.recalled || wanted != nil && !wanted(f.task) || !l.shared.recall(l.base+uint64(i)) {
+			continue
+		}
+		f.recalled = true
+		recalled = append(recalled, f.task)
+		f.task = task{}
+	}
+	l.sent -= len(recalled)
+	return recalled
+}
+
+// stats describes the worker.
+func (l *link) stats() WorkerStats {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := WorkerStats{PID: l.process.PID(), State: Idle, TasksDone: l.ended}
+	if l.flight.len() > 0 {
+		s.State = Busy
+		if f := l.flight.at(0); !f.recalled {
+			s.Function = f.job.entry.name
+		}
+		if l.shared.claimed(l.base) {
+			s.Age = max(0, time.Duration(clock()-l.claimedAtLocked()))
+		}
+	}
+	if l.leaving || l.condemned != nil {
+		s.State = Leaving
+	}
+	return s
+}

@@ -1,0 +1,100 @@
+package pool
+
+import (
+	"context"
+	"slices"
+	stdsync "sync"
+	"sync/atomic"
+
+	"github.com/multiproc-go/multiproc/wire"
+)
+
+// feedTasks and feedBytes bound what Map encodes before it hands it to the queue.
+const (
+	feedTasks = 512
+	feedBytes = 64 << 10
+)
+
+// mapJob is the sink of a Map: it decodes each result into its place.
+type mapJob[R any] struct {
+	job    *job
+	codec  *wire.Codec[R]
+	result *AsyncResult[[]R]
+	values []R
+	left   atomic.Int64 // tasks that have not ended
+
+	mu     stdsync.Mutex // guards failed
+	failed []*TaskError
+}
+
+func (f *Function[A, R]) newMap(ctx context.Context, p *Pool, tasks int) (*mapJob[R], error) {
+	if err := p.admissible(ctx); err != nil {
+		return nil, err
+	}
+	j := f.newJob(ctx, p, false)
+	m := &mapJob[R]{job: j, codec: f.results, result: newAsyncResult[[]R](j), values: make([]R, tasks)}
+	m.left.Store(int64(tasks))
+	j.sink = m
+	j.watch()
+	if tasks == 0 {
+		m.result.settle(m.values, nil)
+	}
+	return m, nil
+}
+
+// feed encodes inputs and hands them to the queue. What cannot be encoded or submitted fails on its own.
+func (f *Function[A, R]) feed(ctx context.Context, m *mapJob[R], inputs []A) {
+	for at := 0; at < len(inputs); {
+		tasks := make([]task, 0, min(feedTasks, len(inputs)-at))
+		var buffer []byte
+		for at < len(inputs) && len(tasks) < feedTasks && len(buffer) < feedBytes {
+			start := len(buffer)
+			encoded, err := encode(ctx, m.job, f.args, at, buffer, &inputs[at])
+			if err != nil {
+				m.settle(at, outcome{kind: Failed, err: err})
+			} else {
+				buffer = encoded
+				tasks = append(tasks, task{job: m.job, index: at, arg: buffer[start:len(buffer):len(buffer)]})
+			}
+			at++
+		}
+		if err := m.job.pool.submit(ctx, tasks); err != nil {
+			for _, t := range tasks {
+				m.job.settle(t.index, outcome{kind: Cancelled, err: err})
+			}
+			for ; at < len(inputs); at++ {
+				m.settle(at, outcome{kind: Cancelled, err: err})
+			}
+		}
+	}
+}
+
+func (m *mapJob[R]) settle(index int, o outcome) {
+	if o.err == nil && m.codec.MayHoldProxy() {
+		kept := outcome{kind: o.kind, value: append([]byte(nil), o.value...)}
+		m.job.pool.callback(func() { m.place(index, kept) })
+		return
+	}
+	m.place(index, o)
+}
+
+func (m *mapJob[R]) place(index int, o outcome) {
+	err := o.err
+	if err == nil {
+		m.values[index], err = decode(m.codec, o)
+	}
+	if err != nil {
+		m.mu.Lock()
+		m.failed = append(m.failed, &TaskError{Index: index, Err: err})
+		m.mu.Unlock()
+	}
+	if m.left.Add(-1) > 0 {
+		return
+	}
+	if len(m.failed) == 0 {
+		m.result.settle(m.values, nil)
+		return
+	}
+	slices.SortFunc(m.failed, func(a, b *TaskError) int { return a.Index - b.Index })
+	m.result.settle(m.values, &MapError{Tasks: len(m.values), Failed: m.failed})
+}

@@ -1,0 +1,244 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	stdsync "sync"
+	"sync/atomic"
+
+	"github.com/oklog/run"
+
+	"github.com/multiproc-go/multiproc/finalize"
+)
+
+// Pool is a set of worker processes that run registered functions. It is safe for concurrent use. It must be
+// ended by Shutdown or Close; a program that ends without either has it closed by spawn.Main.
+type Pool struct {
+	options   *Options
+	seats     []*seat
+	ahead     atomic.Int64 // sum of how many tasks the links may send ahead
+	finalizer *finalize.Finalizer
+
+	lifetime context.Context // ends when the pool is to end
+	stop     context.CancelCauseFunc
+	quiet    chan struct{} // closed when nothing is pending after Shutdown was asked for
+	started  chan struct{} // closed at the first worker's Hello
+	ended    chan struct{} // closed when every worker is gone
+
+	mu        stdsync.Mutex // guards the fields below
+	state     state
+	reason    error // why tasks are refused, when they are
+	queue     deque[task]
+	withdrawn int // entries in queue whose job was cancelled
+	queued    int // tasks admitted and not sent, and their encoded size
+	bytes     int64
+	reserved  int // part of queued: room given to submissions that have not taken it yet
+	inflight  int
+	waiters   []*waiter
+	idle      []*link
+	feeders   int // Maps and Iterators that still submit
+	callbacks int // callbacks that run
+	callbackZ *stdsync.Cond
+	outcomes  [outcomeKinds]uint64
+	submitted uint64
+	failures  int // starts in a row without a Hello
+	living    int // workers that said Hello
+	wasQuiet  bool
+}
+
+type state uint8
+
+const (
+	open     state = iota
+	draining       // what was submitted is run, nothing new is taken
+	closed
+)
+
+// New starts a pool and returns when its first worker is ready; the others follow. A nil o means the
+// defaults. The context bounds the start alone. Errors: every fault of o; ErrPoolBroken with the start error
+// of a worker; spawn.ErrNotInitialized in a program that did not call spawn.Main; context.Cause(ctx). After an
+// error nothing is left running.
+func New(ctx context.Context, o *Options) (*Pool, error) {
+	options, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	functions.seal()
+	p := &Pool{
+		options: options,
+		quiet:   make(chan struct{}),
+		started: make(chan struct{}),
+		ended:   make(chan struct{}),
+	}
+	p.callbackZ = stdsync.NewCond(&p.mu)
+	p.lifetime, p.stop = context.WithCancelCause(context.Background())
+	p.ahead.Store(int64(options.Workers))
+	p.finalizer = finalize.Register(finalize.PriorityPool, func(context.Context) error { return p.terminate(ErrClosed) })
+	p.start()
+	select {
+	case <-p.started:
+		return p, nil
+	case <-p.ended:
+		err = p.refusal()
+	case <-ctx.Done():
+		err = fmt.Errorf("pool: no worker was ready in time: %w", context.Cause(ctx))
+	}
+	return nil, errors.Join(err, p.Close())
+}
+
+// start runs the seats as one group: when one gives up for good, all end.
+func (p *Pool) start() {
+	var group run.Group
+	for number := range p.options.Workers {
+		s := &seat{pool: p, number: number}
+		p.seats = append(p.seats, s)
+		group.Add(s.run, func(error) { p.stop(ErrClosed) })
+	}
+	go func() { // ends when every seat has ended; Close waits for it
+		defer close(p.ended)
+		_ = group.Run() // each seat has reported its own error
+	}()
+}
+
+// Shutdown ends the pool in good order: no new tasks are taken, those submitted are run, the inputs of Maps
+// and Iterators are read to their end, and the workers leave. When ctx ends first, what is left is ended as
+// by Close, and the error is the context's cause. It blocks until no process of the pool is left. It may be
+// called more than once and from any goroutine.
+func (p *Pool) Shutdown(ctx context.Context) error {
+	p.mu.Lock()
+	if p.state == open {
+		p.state, p.reason = draining, ErrClosed
+	}
+	p.checkQuietLocked()
+	p.mu.Unlock()
+	select {
+	case <-p.quiet:
+		p.stop(nil)
+		<-p.ended
+		return p.finish()
+	case <-p.ended:
+		return p.finish()
+	case <-ctx.Done():
+		return errors.Join(fmt.Errorf("pool: shutdown was cut short: %w", context.Cause(ctx)), p.Close())
+	}
+}
+
+// Close ends the pool at once: tasks that wait fail with ErrClosed, running ones are cancelled and, as
+// Options.Grace says, ended with their workers. It blocks until no process of the pool is left. After
+// Shutdown it does nothing. It may be called more than once and from any goroutine.
+func (p *Pool) Close() error { return p.terminate(ErrClosed) }
+
+func (p *Pool) terminate(reason error) error {
+	p.abandon(reason)
+	p.stop(reason)
+	<-p.ended
+	return p.finish()
+}
+
+// finish waits for callbacks and withdraws the pool from the finalizers.
+func (p *Pool) finish() error {
+	p.finalizer.Cancel()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.callbacks > 0 {
+		p.callbackZ.Wait()
+	}
+	return nil
+}
+
+// abandon refuses new tasks and fails those that wait.
+func (p *Pool) abandon(reason error) {
+	p.mu.Lock()
+	if p.state != closed {
+		p.state, p.reason = closed, reason
+	}
+	var dropped []task
+	for p.queue.len() > 0 {
+		if t, ok := p.popLocked(); ok {
+			dropped = append(dropped, t)
+		}
+	}
+	p.outcomes[Abandoned] += uint64(len(dropped))
+	for _, w := range p.waiters {
+		w.err = p.reason
+		close(w.granted)
+	}
+	p.waiters = nil
+	reason = p.reason
+	p.checkQuietLocked()
+	p.mu.Unlock()
+	for _, t := range dropped {
+		t.job.settle(t.index, outcome{kind: Abandoned, err: reason})
+	}
+}
+
+// fallen ends the pool because its workers cannot be started.
+func (p *Pool) fallen(err error) error {
+	broken := fmt.Errorf("%w: %w", ErrPoolBroken, err)
+	p.abandon(broken)
+	p.stop(broken)
+	return broken
+}
+
+// admissible reports why a new call is refused, nil when it is not.
+func (p *Pool) admissible(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return p.refusal()
+}
+
+// refusal returns why the pool takes no tasks, nil while it does.
+func (p *Pool) refusal() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.reason
+}
+
+// begin announces a source of many tasks, which Shutdown lets come to its end; false when it is too late.
+func (p *Pool) begin() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.state != open {
+		return false
+	}
+	p.feeders++
+	return true
+}
+
+// end withdraws what begin announced.
+func (p *Pool) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.feeders--
+	p.checkQuietLocked()
+}
+
+// checkQuietLocked notices that a pool that takes no more tasks has none left.
+func (p *Pool) checkQuietLocked() {
+	if p.state != open && p.queued == 0 && p.inflight == 0 && p.feeders == 0 && !p.wasQuiet {
+		p.wasQuiet = true
+		close(p.quiet)
+	}
+}
+
+// callback runs fn in a goroutine that Shutdown and Close wait for.
+func (p *Pool) callback(fn func()) {
+	p.mu.Lock()
+	p.callbacks++
+	p.mu.Unlock()
+	go func() {
+		defer func() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.callbacks--
+			p.callbackZ.Broadcast()
+		}()
+		fn()
+	}()
+}
+
+// readAhead is how many inputs of an Iterator may be under way or not yet taken: a few for each worker, more
+// while tasks are so short that links send many ahead.
+func (p *Pool) readAhead() int { return 2*p.options.Workers + 2*int(p.ahead.Load()) }

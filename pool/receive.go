@@ -1,0 +1,245 @@
+package pool
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/multiproc-go/multiproc/wire"
+)
+
+// answer is a record of a worker: what became of the first task in flight.
+type answer struct {
+	kind    uint32
+	payload []byte
+}
+
+// verdict is an outcome on its way to its job.
+type verdict struct {
+	task
+	outcome
+}
+
+// serve takes results and sends tasks until the worker is gone. When it returns, nothing more comes.
+func (l *link) serve() {
+	interrupted := make(chan struct{})
+	l.goroutines.Go(func() { // a grandchild may hold the worker's end open
+		defer close(interrupted)
+		<-l.process.Done()
+		_ = l.data.NetConn().SetReadDeadline(time.Now())
+	})
+	for {
+		n, err := l.drain()
+		if broken(err) {
+			l.blame(err)
+			break
+		}
+		l.fill()
+		l.retire()
+		if !l.wait(n) {
+			break
+		}
+	}
+	l.awaitExit()
+	<-interrupted
+	_ = l.data.NetConn().SetReadDeadline(time.Now().Add(l.pool.options.Grace)) // what it wrote is there
+	if _, err := l.drain(); broken(err) {
+		l.blame(err)
+	}
+}
+
+// broken reports whether an error is the worker's breach of the rules, and not its end.
+func broken(err error) bool {
+	return errors.Is(err, errCorrupt) || errors.Is(err, wire.ErrFrameTooLarge)
+}
+
+// wait returns when there may be something to take, or with false when the worker is gone. While results
+// come faster than one at a time it looks again after a nap, which spares the worker a system call for each.
+func (l *link) wait(taken int) bool {
+	if taken > 1 && l.busy() {
+		return l.nap()
+	}
+	sleeps := l.shared.word(wordLinkSleeps)
+	sleeps.Store(1)
+	defer sleeps.Store(0)
+	if !l.results.empty() {
+		return true
+	}
+	frame, err := l.data.ReadFrame(nil)
+	if err != nil {
+		return false
+	}
+	if len(frame) > 0 {
+		l.large = append(l.large, frame)
+	}
+	return true
+}
+
+// napTime is how long a link lets results gather.
+const napTime = 50 * time.Microsecond
+
+func (l *link) nap() bool {
+	timer := time.NewTimer(napTime)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-l.process.Done():
+		return false
+	}
+}
+
+func (l *link) busy() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.flight.len() > 0
+}
+
+// drain takes every result that is there and hands it on. The records are copied out of the shared memory
+// before they are looked at.
+func (l *link) drain() (int, error) {
+	total := 0
+	for {
+		span, err := l.results.span()
+		if err != nil || len(span) == 0 {
+			return total, err
+		}
+		l.scratch = append(l.scratch[:0], span...)
+		used, err := l.parse(l.scratch)
+		l.results.release(used)
+		total += len(l.answers)
+		if err := errors.Join(l.accept(), err); err != nil {
+			return total, err
+		}
+	}
+}
+
+// parse turns records into answers, and returns how many bytes they take.
+func (l *link) parse(span []byte) (used int, err error) {
+	l.answers = l.answers[:0]
+	for used < len(span) {
+		r, ok, err := firstRecord(span[used:])
+		if err != nil {
+			return used, err
+		}
+		if !ok {
+			return used, nil
+		}
+		a := answer{kind: r.meta &^ resultLarge, payload: r.payload}
+		if r.meta&resultLarge != 0 {
+			if a.payload, err = l.readLarge(); err != nil {
+				return used, err
+			}
+		}
+		l.answers = append(l.answers, a)
+		used += r.size
+	}
+	return used, nil
+}
+
+// readLarge reads the payload of a record that announced one.
+func (l *link) readLarge() ([]byte, error) {
+	if len(l.large) > 0 {
+		payload := l.large[0]
+		l.large = l.large[1:]
+		return payload, nil
+	}
+	for {
+		frame, err := l.data.ReadFrame(nil)
+		if err != nil || len(frame) > 0 {
+			return frame, err
+		}
+	}
+}
+
+// accept matches answers to the tasks in flight and settles them.
+func (l *link) accept() error {
+	verdicts := l.verdicts[:0]
+	l.mu.Lock()
+	for _, a := range l.answers {
+		if l.flight.len() == 0 {
+			l.mu.Unlock()
+			return fmt.Errorf("%w: a result without a task", errCorrupt)
+		}
+		f := l.flight.popFront()
+		sequence := l.base
+		l.base++
+		if f.recalled != (a.kind == resultRecalled) {
+			l.mu.Unlock()
+			return fmt.Errorf("%w: a task was passed over that was not recalled, or run though it was", errCorrupt)
+		}
+		if !f.recalled {
+			verdicts = append(verdicts, verdict{f.task, l.judgeLocked(sequence, f.task, a)})
+		}
+	}
+	l.ended += uint64(len(verdicts))
+	l.paceLocked(len(verdicts))
+	l.mu.Unlock()
+	l.pool.settle(verdicts)
+	clear(verdicts)
+	l.verdicts = verdicts[:0]
+	return nil
+}
+
+// judgeLocked makes an outcome of an answer.
+func (l *link) judgeLocked(sequence uint64, t task, a answer) outcome {
+	s := l.condemned
+	if s != nil && s.sequence == sequence {
+		l.condemned = nil
+		close(s.over)
+		if s.kind == TimedOut {
+			return outcome{kind: TimedOut, err: s.cause}
+		}
+	}
+	switch a.kind {
+	case resultValue:
+		return outcome{kind: Done, value: a.payload}
+	case resultError:
+		failure, err := wire.DecodeError(a.payload)
+		if err != nil {
+			return outcome{kind: Failed, err: fmt.Errorf("pool: cannot decode the task's error: %w", err)}
+		}
+		if cause := t.job.cause(); cause != nil {
+			return outcome{kind: Cancelled, err: cause}
+		}
+		return outcome{kind: Failed, err: failure}
+	}
+	return outcome{kind: Failed, err: fmt.Errorf("pool: the worker answered with an unknown kind %d", a.kind)}
+}
+
+// aheadTime is how much work a link sends ahead: enough that a worker never waits for the next task, little
+// enough that nothing waits long behind another.
+const (
+	aheadTime  = int64(time.Millisecond)
+	timedBelow = 16 // links that send less than this ahead have their tasks' beginnings written down
+)
+
+// paceLocked adapts how many tasks may be in flight to how long they take: it doubles at the most, and falls
+// to one at once when a task takes longer than aheadTime.
+func (l *link) paceLocked(ended int) {
+	now := clock()
+	if ended > 0 {
+		each := max(1, (now-l.since)/int64(ended))
+		before := l.target
+		l.target = int(max(1, min(aheadTime/each, 2*int64(l.target), maxAhead)))
+		l.pool.ahead.Add(int64(l.target - before))
+	}
+	l.since = now
+}
+
+// settle counts outcomes and hands them to their jobs.
+func (p *Pool) settle(verdicts []verdict) {
+	if len(verdicts) == 0 {
+		return
+	}
+	p.mu.Lock()
+	p.inflight -= len(verdicts)
+	for i := range verdicts {
+		p.outcomes[verdicts[i].kind]++
+	}
+	p.checkQuietLocked()
+	p.mu.Unlock()
+	for i := range verdicts {
+		verdicts[i].job.settle(verdicts[i].index, verdicts[i].outcome)
+	}
+}

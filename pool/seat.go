@@ -1,0 +1,168 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/multiproc-go/multiproc/spawn"
+)
+
+// seat is a place for one worker. It starts a process, serves it through a link until it is gone, and starts
+// the next, until the pool ends.
+type seat struct {
+	pool   *Pool
+	number int
+	link   atomic.Pointer[link] // nil while no worker is there
+}
+
+// run fills the seat until the pool ends. It returns an error only when it gives up.
+func (s *seat) run() error {
+	p := s.pool
+	failures := 0
+	for p.lifetime.Err() == nil {
+		l, err := s.hire()
+		if err == nil {
+			failures = 0
+			s.employ(l)
+			continue
+		}
+		if p.lifetime.Err() != nil {
+			return nil
+		}
+		p.options.Logger.Warn("worker did not start", "pool", p.options.Name, "seat", s.number, "error", err)
+		if p.startFailed(err) {
+			return p.fallen(err)
+		}
+		failures++
+		s.pause(failures)
+	}
+	return nil
+}
+
+// employ serves a worker from its Hello to its end.
+func (s *seat) employ(l *link) {
+	p := s.pool
+	s.link.Store(l)
+	p.startSucceeded()
+	p.options.Logger.Info("worker started", "pool", p.options.Name, "seat", s.number, "pid", l.process.PID())
+	unwatch := context.AfterFunc(p.lifetime, l.dismiss)
+	l.serve()
+	unwatch()
+	p.mu.Lock()
+	p.living--
+	p.mu.Unlock()
+	l.bury()
+	s.link.Store(nil)
+	p.options.Logger.Info("worker ended", "pool", p.options.Name, "seat", s.number, "pid", l.process.PID(),
+		"tasks", l.ended, "exit", l.process.ExitCode(), "signal", l.process.Signal())
+}
+
+// hire starts a worker and returns its link when it has said Hello.
+func (s *seat) hire() (*link, error) {
+	memory, memoryFile, err := newShared()
+	if err != nil {
+		return nil, err
+	}
+	files := []*os.File{memoryFile}
+	l, err := s.connect(memory, &files)
+	if err = joinClose(err, files...); err != nil {
+		return nil, errors.Join(err, memory.close())
+	}
+	return l, nil
+}
+
+// connect makes the sockets of a link and starts the worker at their other ends. What is to be closed is
+// appended to files.
+func (s *seat) connect(memory *shared, files *[]*os.File) (*link, error) {
+	data, theirData, err := socketPair("data")
+	if err != nil {
+		return nil, err
+	}
+	*files = append(*files, theirData)
+	control, theirControl, err := socketPair("control")
+	if err != nil {
+		return nil, joinClose(err, data)
+	}
+	*files = append(*files, theirControl)
+	argument, err := s.setup().MarshalMsg(nil)
+	if err != nil {
+		return nil, joinClose(err, data, control)
+	}
+	process, err := spawn.StartRole(s.pool.lifetime, workerRole, argument,
+		[]*os.File{theirData, theirControl, (*files)[0]}, s.spawnOptions())
+	if err != nil {
+		return nil, joinClose(err, data, control)
+	}
+	l, err := newLink(s.pool, process, memory, data, control)
+	if err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), killTime)
+		defer cancel()
+		return nil, errors.Join(err, process.KillTree(ctx))
+	}
+	return l, nil
+}
+
+func (s *seat) setup() *setup {
+	o := s.pool.options
+	made := &setup{Functions: functions.digest[:], MaxPayload: o.MaxPayload}
+	if o.Initializer != nil {
+		made.Initializer, made.Argument = o.Initializer.name, o.Initializer.argument
+	}
+	return made
+}
+
+func (s *seat) spawnOptions() *spawn.Options {
+	o := s.pool.options
+	var made spawn.Options
+	if o.Spawn != nil {
+		made = *o.Spawn
+	}
+	made.Name = fmt.Sprintf("%s-%d", o.Name, s.number+1)
+	made.Procs = o.Procs
+	made.MemoryLimit = o.MemoryLimit
+	made.Grace = o.Grace
+	return &made
+}
+
+// pause waits before the next try: longer each time, up to two seconds, with jitter.
+func (s *seat) pause(failures int) {
+	d := min(10*time.Millisecond<<min(failures, 10), 2*time.Second)
+	timer := time.NewTimer(d/2 + rand.N(d/2))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.pool.lifetime.Done():
+	}
+}
+
+// startSucceeded counts a worker that said Hello.
+func (p *Pool) startSucceeded() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failures = 0
+	p.living++
+	select {
+	case <-p.started:
+	default:
+		close(p.started)
+	}
+}
+
+// startFailed counts a worker that did not, and reports whether the pool is to be given up. A death by a
+// signal from outside says nothing of whether workers can start.
+func (p *Pool) startFailed(err error) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var start *spawn.StartError
+	if errors.As(err, &start) && (start.Exit.Signal == syscall.SIGKILL || start.Exit.Signal == syscall.SIGTERM) {
+		return false
+	}
+	p.failures++
+	return p.living == 0 && p.failures >= p.options.StartFailures || errors.Is(err, spawn.ErrNotInitialized)
+}

@@ -1,0 +1,97 @@
+package pool
+
+import (
+	"fmt"
+	"os"
+	"sync/atomic"
+	"unsafe"
+)
+
+// The memory that a link shares with its worker: words in a cache line each, a word per task under way, and
+// two rings, of tasks to the worker and of results to the link.
+const (
+	wordTaskTail     = 0 * 64 // link: tasks published
+	wordTaskHead     = 1 * 64 // worker: tasks done with
+	wordResultTail   = 2 * 64 // worker: results published
+	wordResultHead   = 3 * 64 // link: results taken
+	wordWorkerSleeps = 4 * 64 // 1 while the worker waits for a doorbell
+	wordLinkSleeps   = 5 * 64 // 1 while the link waits for a doorbell
+	wordClaimedAt    = 6 * 64 // worker: when it claimed its task, monotonic nanoseconds
+	slotsAt          = 4096
+	slotCount        = 1 << 12
+	ringBytes        = 256 << 10
+	tasksAt          = slotsAt + 8*slotCount
+	resultsAt        = tasksAt + ringBytes
+	sharedBytes      = resultsAt + ringBytes
+	maxAhead         = slotCount / 2 // tasks a link may have under way
+	claimBits        = 2
+	taskSent         = 0 // the state of a task, in the low bits of its slot
+	taskClaimed      = 1
+	taskRecalled     = 2
+	flagLarge        = 1 << 31 // task: the payload comes as a frame on the data connection
+	flagTimed        = 1 << 30 // task: the worker writes down when it claims it
+	functionMask     = flagTimed - 1
+	resultValue      = 0 // kinds of result
+	resultError      = 1
+	resultRecalled   = 2
+	resultTooLarge   = 3
+	resultLarge      = 1 << 8 // the payload comes as a frame on the data connection
+)
+
+// shared is one process's mapping of that memory.
+type shared struct{ memory []byte }
+
+// newShared makes such memory in an anonymous file, for a worker to inherit. The caller closes the file.
+func newShared() (*shared, *os.File, error) {
+	file, err := anonymousFile("multiproc-link", sharedBytes)
+	if err != nil {
+		return nil, nil, fmt.Errorf("pool: cannot make memory to share with a worker: %w", err)
+	}
+	s, err := mapShared(file)
+	if err != nil {
+		return nil, nil, joinClose(err, file)
+	}
+	return s, file, nil
+}
+
+// mapShared maps the memory of an inherited file.
+func mapShared(file *os.File) (*shared, error) {
+	memory, err := mapFile(file, sharedBytes)
+	if err != nil {
+		return nil, fmt.Errorf("pool: cannot map the memory shared with the worker: %w", err)
+	}
+	return &shared{memory: memory}, nil
+}
+
+func (s *shared) close() error { return unmap(s.memory) }
+
+func (s *shared) word(at int) *atomic.Uint64 {
+	return (*atomic.Uint64)(unsafe.Pointer(&s.memory[at]))
+}
+
+// slot is the word of a task: its sequence number and its state.
+func (s *shared) slot(sequence uint64) *atomic.Uint64 {
+	return s.word(slotsAt + 8*int(sequence%slotCount))
+}
+
+// send marks a task as sent. It is published with its record.
+func (s *shared) send(sequence uint64) { s.slot(sequence).Store(sequence<<claimBits | taskSent) }
+
+// claim takes a sent task for the worker; false when the link has recalled it.
+func (s *shared) claim(sequence uint64) bool {
+	return s.slot(sequence).CompareAndSwap(sequence<<claimBits|taskSent, sequence<<claimBits|taskClaimed)
+}
+
+// recall takes a sent task back for the link; false when the worker has claimed it.
+func (s *shared) recall(sequence uint64) bool {
+	return s.slot(sequence).CompareAndSwap(sequence<<claimBits|taskSent, sequence<<claimBits|taskRecalled)
+}
+
+// claimed reports whether the worker has claimed a task. Anything but a task that is marked as sent counts,
+// since a worker that corrupts its memory may have begun what it had.
+func (s *shared) claimed(sequence uint64) bool {
+	return s.slot(sequence).Load() != sequence<<claimBits|taskSent
+}
+
+func (s *shared) tasks() []byte   { return s.memory[tasksAt:resultsAt:resultsAt] }
+func (s *shared) results() []byte { return s.memory[resultsAt:sharedBytes:sharedBytes] }

@@ -1,0 +1,42 @@
+//go:build unix
+
+package pool
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// mapFile maps the first size bytes of a file, shared.
+func mapFile(file *os.File, size int) ([]byte, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() < int64(size) {
+		return nil, errors.New("the file is too short")
+	}
+	return unix.Mmap(int(file.Fd()), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+}
+
+func unmap(memory []byte) error { return unix.Munmap(memory) }
+
+// socketPair makes two connected stream sockets; one is for a child.
+func socketPair(name string) (ours, theirs *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return nil, nil, os.NewSyscallError("socketpair", err)
+	}
+	unix.CloseOnExec(fds[0])
+	unix.CloseOnExec(fds[1])
+	return os.NewFile(uintptr(fds[0]), name), os.NewFile(uintptr(fds[1]), name), nil
+}
+
+func joinClose(err error, files ...*os.File) error {
+	for _, file := range files {
+		err = errors.Join(err, file.Close())
+	}
+	return err
+}

@@ -1,0 +1,103 @@
+package pool
+
+import (
+	"time"
+
+	"github.com/shirou/gopsutil/v3/process"
+)
+
+// Outcome is how a task ended. Every submitted task ends in exactly one.
+type Outcome uint8
+
+// The outcomes.
+const (
+	Done         Outcome = iota // it returned a value
+	Failed                      // it returned an error, or panicked
+	Lost                        // its worker died while it ran
+	TimedOut                    // it passed its deadline
+	OutOfMemory                 // it passed its worker's memory limit
+	Cancelled                   // its caller cancelled it
+	Abandoned                   // the pool was closed, or broke, before it ran to its end
+	outcomeKinds = iota
+)
+
+var outcomeNames = [outcomeKinds]string{"done", "failed", "lost", "timed out", "out of memory", "cancelled", "abandoned"}
+
+func (o Outcome) String() string {
+	if int(o) < len(outcomeNames) {
+		return outcomeNames[o]
+	}
+	return "unknown"
+}
+
+// Stats is what a pool has done and is doing, taken at one moment: Submitted is the sum of Pending and of the
+// outcomes.
+type Stats struct {
+	Submitted   uint64
+	Pending     uint64 // waiting or running
+	Waiting     uint64 // of the pending: not sent to a worker yet
+	Done        uint64
+	Failed      uint64
+	Lost        uint64
+	TimedOut    uint64
+	OutOfMemory uint64
+	Cancelled   uint64
+	Abandoned   uint64
+	Workers     []WorkerStats // one for each worker that the pool keeps
+}
+
+// WorkerState is what a worker is doing.
+type WorkerState string
+
+// The states of a worker.
+const (
+	Starting WorkerState = "starting" // it has not said Hello yet, or waits to be started again
+	Idle     WorkerState = "idle"
+	Busy     WorkerState = "busy"
+	Leaving  WorkerState = "leaving" // it is being ended
+)
+
+// WorkerStats is one worker's part.
+type WorkerStats struct {
+	PID       int // 0 while there is no process
+	State     WorkerState
+	Function  string        // what it runs, when busy
+	Age       time.Duration // how long it has been running that
+	TasksDone uint64        // tasks that this process has ended
+	Resident  uint64        // bytes of memory in use, as the system counts them
+	CPU       time.Duration // processor time used, user and system
+}
+
+// Stats returns what the pool has done and is doing. The counts are consistent with each other; memory and
+// processor time are read from the system for each worker. It does not block.
+func (p *Pool) Stats() Stats {
+	p.mu.Lock()
+	waiting := p.queued - p.reserved
+	s := Stats{
+		Submitted: p.submitted, Pending: uint64(waiting + p.inflight), Waiting: uint64(waiting),
+		Done: p.outcomes[Done], Failed: p.outcomes[Failed], Lost: p.outcomes[Lost], TimedOut: p.outcomes[TimedOut],
+		OutOfMemory: p.outcomes[OutOfMemory], Cancelled: p.outcomes[Cancelled], Abandoned: p.outcomes[Abandoned],
+	}
+	p.mu.Unlock()
+	for _, seat := range p.seats {
+		s.Workers = append(s.Workers, seat.stats())
+	}
+	return s
+}
+
+func (s *seat) stats() WorkerStats {
+	l := s.link.Load()
+	if l == nil {
+		return WorkerStats{State: Starting}
+	}
+	stats := l.stats()
+	if p, err := process.NewProcess(int32(stats.PID)); err == nil {
+		if memory, err := p.MemoryInfo(); err == nil {
+			stats.Resident = memory.RSS
+		}
+		if times, err := p.Times(); err == nil {
+			stats.CPU = time.Duration((times.User + times.System) * float64(time.Second))
+		}
+	}
+	return stats
+}

@@ -1,0 +1,295 @@
+package pool
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/multiproc-go/multiproc/wire"
+)
+
+// tickEvery is after how long without progress a link takes back what it had sent ahead.
+const tickEvery = 10 * time.Millisecond
+
+// sentence is what is done about a begun task that must end: its context is cancelled, then its worker gets
+// SIGTERM, then SIGKILL, a grace apart, until over is closed.
+type sentence struct {
+	sequence uint64
+	kind     Outcome // TimedOut or Cancelled
+	cause    error
+	over     chan struct{}
+}
+
+// armLocked has tick called after d, if nothing has it called already.
+func (l *link) armLocked(d time.Duration) {
+	if !l.armed && !l.leaving {
+		l.armed = true
+		l.timer.Reset(d)
+	}
+}
+
+// tick looks after the first task in flight: one past its deadline is condemned; when none has ended since
+// the last tick, the tasks behind it are taken back for other workers. The earliest moment at which a
+// deadline can have passed is known, so a long task costs no more than two ticks.
+func (l *link) tick() {
+	l.mu.Lock()
+	l.armed = false
+	if l.leaving || l.flight.len() == 0 {
+		l.mu.Unlock()
+		return
+	}
+	next := tickEvery
+	var recalled []task
+	if l.base == l.watched {
+		recalled = l.recallLocked(0, nil)
+	}
+	l.watched = l.base
+	if head := l.flight.at(0); !head.recalled && l.condemned == nil && l.shared.claimed(l.base) {
+		left := l.overdueLocked(head.task)
+		switch {
+		case head.job.cause() != nil:
+			recalled = append(recalled, l.condemnLocked(l.base, Cancelled, head.job.cause())...)
+		case head.job.timeout > 0 && left <= 0:
+			recalled = append(recalled, l.condemnLocked(l.base, TimedOut, timeoutError(head.task))...)
+		case l.flight.len() == 1 && head.job.timeout > 0:
+			next = left
+		case l.flight.len() == 1:
+			next = 0 // nothing behind it and no deadline: nothing to look after
+		}
+	}
+	if next > 0 {
+		l.armLocked(next)
+	}
+	l.mu.Unlock()
+	l.pool.requeue(recalled)
+}
+
+func timeoutError(t task) error {
+	return fmt.Errorf("%w: %s ran longer than %v", ErrTaskTimeout, t.job.entry.name, t.job.timeout)
+}
+
+// claimedAtLocked returns when the first task in flight was begun, as far as the worker can be believed.
+func (l *link) claimedAtLocked() int64 {
+	return min(max(int64(l.shared.word(wordClaimedAt).Load()), l.since), clock())
+}
+
+// overdueLocked returns how long the first task in flight may still run.
+func (l *link) overdueLocked(t task) time.Duration {
+	return t.job.timeout - time.Duration(clock()-l.claimedAtLocked())
+}
+
+// condemnLocked begins to end a begun task, and takes back those behind it, which it returns.
+func (l *link) condemnLocked(sequence uint64, kind Outcome, cause error) []task {
+	s := &sentence{sequence: sequence, kind: kind, cause: cause, over: make(chan struct{})}
+	l.condemned = s
+	l.goroutines.Go(func() { l.execute(s) })
+	return l.recallLocked(0, nil)
+}
+
+// execute carries a sentence out, step by step, until the task has ended or the worker is gone.
+func (l *link) execute(s *sentence) {
+	l.order(order{Kind: orderCancel, Sequence: s.sequence})
+	if l.within(s.over) {
+		return
+	}
+	l.pool.options.Logger.Warn("task takes no notice of its cancellation; terminating its worker",
+		"pool", l.pool.options.Name, "pid", l.process.PID(), "cause", s.cause)
+	_ = l.process.SignalTree(syscall.SIGTERM) // gone already is as good
+	if l.within(s.over) {
+		return
+	}
+	l.killTree()
+}
+
+// within reports whether over was closed, or the worker went, within the grace.
+func (l *link) within(over <-chan struct{}) bool {
+	timer := time.NewTimer(l.pool.options.Grace)
+	defer timer.Stop()
+	select {
+	case <-over:
+		return true
+	case <-l.process.Done():
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+func (l *link) killTree() {
+	ctx, cancel := context.WithTimeout(context.Background(), killTime)
+	defer cancel()
+	if err := l.process.KillTree(ctx); err != nil {
+		l.pool.options.Logger.Error("cannot kill a worker and what it started",
+			"pool", l.pool.options.Name, "pid", l.process.PID(), "error", err)
+	}
+}
+
+// killTime bounds how long a kill is repeated until nothing is left.
+const killTime = 5 * time.Second
+
+// order sends an order to the worker. One that takes none is dealt with by whoever sent it.
+func (l *link) order(o order) {
+	message, err := o.MarshalMsg(nil)
+	if err != nil {
+		panic(err) // an order always has an encoding
+	}
+	_ = l.control.NetConn().SetWriteDeadline(time.Now().Add(l.pool.options.Grace))
+	_ = l.control.WriteFrame(message)
+}
+
+// cancel ends the tasks of a job: those not begun at once, the one that runs by a sentence.
+func (l *link) cancel(j *job, cause error) {
+	l.mu.Lock()
+	dropped := l.recallLocked(0, func(t task) bool { return t.job == j })
+	var recalled []task
+	if l.condemned == nil {
+		for i := l.flight.len() - 1; i >= 0; i-- {
+			if f := l.flight.at(i); !f.recalled && f.job == j {
+				recalled = l.condemnLocked(l.base+uint64(i), Cancelled, cause)
+				break
+			}
+		}
+	}
+	l.armLocked(tickEvery)
+	l.mu.Unlock()
+	l.pool.requeue(recalled)
+	verdicts := make([]verdict, len(dropped))
+	for i, t := range dropped {
+		verdicts[i] = verdict{t, outcome{kind: Cancelled, err: cause}}
+	}
+	l.pool.settle(verdicts)
+}
+
+// blame ends a worker that broke the rules, and keeps why.
+func (l *link) blame(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.blameLocked(err)
+}
+
+func (l *link) blameLocked(err error) {
+	if l.fault == nil {
+		l.fault = err
+		l.goroutines.Go(l.killTree)
+	}
+}
+
+// retire sends a worker home that has run as many tasks as it may.
+func (l *link) retire() {
+	most := l.pool.options.MaxTasksPerChild
+	l.mu.Lock()
+	due := most > 0 && l.sent >= most && l.flight.len() == 0
+	l.mu.Unlock()
+	if due {
+		l.dismiss()
+	}
+}
+
+// dismiss lets the worker go: at once when the pool was closed, else when it has nothing to do. What takes
+// longer than the grace is killed. It does not wait.
+func (l *link) dismiss() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.leaving {
+		return
+	}
+	l.leaving = true
+	recalled := l.recallLocked(0, nil)
+	l.goroutines.Go(func() {
+		l.pool.requeue(recalled)
+		if l.pool.refused() {
+			_ = l.process.SignalTree(syscall.SIGTERM)
+		} else {
+			l.order(order{Kind: orderStop})
+		}
+		if !l.within(nil) {
+			l.killTree()
+		}
+	})
+}
+
+// refused reports whether the pool was closed, so that nobody waits for results.
+func (p *Pool) refused() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.state == closed
+}
+
+// awaitExit waits until the process is gone, and sees to it that it goes.
+func (l *link) awaitExit() {
+	if !l.within(nil) {
+		l.killTree()
+		<-l.process.Done()
+	}
+}
+
+// bury settles what a worker that is gone had in flight: what it had begun is lost, the rest goes back to the
+// queue.
+func (l *link) bury() {
+	l.pool.forget(l)
+	l.mu.Lock()
+	l.leaving = true
+	l.timer.Stop()
+	var verdicts []verdict
+	var again []task
+	for ; l.flight.len() > 0; l.base++ {
+		f := l.flight.popFront()
+		switch {
+		case f.recalled:
+		case l.shared.claimed(l.base):
+			verdicts = append(verdicts, verdict{f.task, l.loseLocked(f.task)})
+		default:
+			again = append(again, f.task)
+		}
+	}
+	if l.condemned != nil {
+		close(l.condemned.over)
+		l.condemned = nil
+	}
+	l.pool.ahead.Add(int64(1 - l.target))
+	l.mu.Unlock()
+	l.pool.requeue(again)
+	l.pool.settle(verdicts)
+	closeConns(l.data, l.control)
+	l.goroutines.Wait()
+	<-l.process.Swept()
+	if err := l.shared.close(); err != nil {
+		l.pool.options.Logger.Error("cannot unmap a worker's memory", "error", err)
+	}
+}
+
+// loseLocked makes the outcome of a task whose worker died while it ran.
+func (l *link) loseLocked(t task) outcome {
+	if s := l.condemned; s != nil && s.sequence == l.base {
+		return outcome{kind: s.kind, err: s.cause}
+	}
+	if l.pool.refused() {
+		return outcome{kind: Abandoned, err: l.pool.refusal()}
+	}
+	lost := &WorkerLostError{
+		Function: t.job.entry.name, PID: l.process.PID(), ExitCode: l.process.ExitCode(), Signal: l.process.Signal(),
+		Crash: l.process.CrashOutput(), Stderr: l.process.StderrTail(),
+	}
+	if l.fault != nil {
+		lost.Cause = l.fault.Error()
+	}
+	return outcome{kind: Lost, err: lost}
+}
+
+// forget takes a link that is gone off the list of idle ones.
+func (p *Pool) forget(l *link) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if at := slices.Index(p.idle, l); at >= 0 {
+		p.idle = slices.Delete(p.idle, at, at+1)
+	}
+	l.idle = false
+}
+
+func closeConns(conns ...*wire.Conn) {
+	for _, c := range conns {
+		_ = c.Close() // both ends are done with it
+	}
+}

@@ -1,0 +1,258 @@
+package pool
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/multiproc-go/multiproc/spawn"
+	"github.com/multiproc-go/multiproc/wire"
+)
+
+const workerRole = "pool.worker"
+
+func init() {
+	spawn.RegisterRole(workerRole, work)
+	wire.RegisterError("multiproc/pool.ErrTaskTooLarge", ErrTaskTooLarge)
+}
+
+// worker is a worker process's end of the conversation with its pool: it runs one task at a time, in the
+// order in which they were sent. link is the other end.
+type worker struct {
+	ctx     context.Context // the process's
+	shared  *shared
+	tasks   ringReader
+	results ringWriter
+	data    *wire.Conn
+	control *wire.Conn
+	largest int64
+
+	sequence uint64 // of the next record
+	output   []byte // the encoded result
+	patience patience
+	running  int // while user code runs in loop's goroutine: the size of its record, else 0
+
+	current  atomic.Pointer[taskContext]
+	stopping atomic.Bool // no more tasks are begun
+}
+
+// work is the worker's role.
+func work(ctx context.Context, c *spawn.Child) error {
+	var s setup
+	if _, err := s.UnmarshalMsg(c.Argument); err != nil {
+		return fmt.Errorf("pool: cannot read the worker's set-up: %w", err)
+	}
+	functions.seal()
+	if !bytes.Equal(s.Functions, functions.digest[:]) {
+		return errors.New("pool: the worker knows other functions than its parent: Register must not depend on the environment, flags or files")
+	}
+	w, err := newWorker(ctx, c.Files, s.MaxPayload)
+	if err != nil {
+		return err
+	}
+	if err := initialize(ctx, &s); err != nil {
+		return err
+	}
+	if err := c.Hello(""); err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, w.stop)()
+	go w.listen() // ends with the process
+	ended := make(chan error, 1)
+	go w.run(ended)
+	return <-ended
+}
+
+func newWorker(ctx context.Context, files []*os.File, largest int64) (*worker, error) {
+	if len(files) != 3 {
+		return nil, fmt.Errorf("pool: the worker was given %d files, not 3", len(files))
+	}
+	s, err := mapShared(files[2])
+	if err != nil {
+		return nil, joinClose(err, files...)
+	}
+	w := &worker{
+		ctx: ctx, shared: s, largest: largest,
+		tasks:   ringReader{ring: s.tasks(), tail: s.word(wordTaskTail), head: s.word(wordTaskHead)},
+		results: ringWriter{ring: s.results(), tail: s.word(wordResultTail), head: s.word(wordResultHead)},
+	}
+	if w.data, err = connect(files[0], largest); err != nil {
+		return nil, err
+	}
+	if w.control, err = connect(files[1], maxOrder); err != nil {
+		return nil, err
+	}
+	return w, files[2].Close()
+}
+
+// connect makes a connection of a socket, which it closes.
+func connect(socket *os.File, maxFrame int64) (*wire.Conn, error) {
+	c, err := net.FileConn(socket)
+	if err = joinClose(err, socket); err != nil {
+		return nil, fmt.Errorf("pool: cannot use the link's socket: %w", err)
+	}
+	return wire.NewConn(c, maxFrame), nil
+}
+
+func joinCloseConn(err error, c *wire.Conn) error { return errors.Join(err, c.Close()) }
+
+// stop lets the worker end: at once when it waits, else with its task, whose context is cancelled when the
+// process was told to go.
+func (w *worker) stop() {
+	w.stopping.Store(true)
+	if c := w.current.Load(); c != nil && w.ctx.Err() != nil {
+		c.cancel()
+	}
+	_ = w.data.NetConn().SetReadDeadline(time.Now())
+}
+
+// listen carries out the parent's orders until the connection ends.
+func (w *worker) listen() {
+	var buffer []byte
+	for {
+		frame, err := w.control.ReadFrame(buffer)
+		if err != nil {
+			return // spawn's lifeline says what that means
+		}
+		var o order
+		if _, err := o.UnmarshalMsg(frame); err != nil {
+			return
+		}
+		switch o.Kind {
+		case orderCancel:
+			if c := w.current.Load(); c != nil && c.sequence == o.Sequence {
+				c.cancel()
+			}
+		case orderStop:
+			w.stop()
+		}
+		buffer = frame
+	}
+}
+
+// run runs tasks until the worker is stopped. A task that ends its goroutine, by runtime.Goexit, fails alone:
+// another goroutine goes on.
+func (w *worker) run(ended chan<- error) {
+	defer func() {
+		if w.running > 0 {
+			w.ran()
+			err := w.answerError(errors.New("pool: the task ended its goroutine by runtime.Goexit"))
+			if err != nil {
+				ended <- err
+				return
+			}
+			go w.run(ended)
+		}
+	}()
+	ended <- w.loop()
+}
+
+// loop takes records from the ring, one by one.
+func (w *worker) loop() error {
+	for !w.stopping.Load() {
+		span, err := w.tasks.span()
+		if err != nil {
+			return err
+		}
+		if len(span) == 0 {
+			if !w.await() {
+				return nil
+			}
+			continue
+		}
+		r, ok, err := firstRecord(span)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue // a skip: span passes over it
+		}
+		if err := w.take(r); err != nil {
+			if w.stopping.Load() {
+				return nil
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// take claims the task of a record, unless it was recalled, and runs it.
+func (w *worker) take(r record) error {
+	arg := r.payload
+	if r.meta&flagLarge != 0 {
+		var err error
+		if arg, err = w.readLarge(); err != nil {
+			return err
+		}
+	}
+	c := &taskContext{parent: w.ctx, sequence: w.sequence}
+	w.current.Store(c) // before the claim, so that whoever sees that can cancel
+	if w.stopping.Load() {
+		return nil
+	}
+	claimed := w.shared.claim(w.sequence)
+	w.sequence++
+	if !claimed {
+		w.tasks.release(r.size)
+		return w.answer(nil, resultRecalled)
+	}
+	if r.meta&flagTimed != 0 {
+		w.shared.word(wordClaimedAt).Store(uint64(clock()))
+	}
+	return w.perform(c, r, arg)
+}
+
+// perform runs a claimed task and answers.
+func (w *worker) perform(c *taskContext, r record, arg []byte) error {
+	defer c.cancel()
+	e := functions.lookup(r.meta & functionMask)
+	if e == nil {
+		w.tasks.release(r.size)
+		return w.answerError(errors.New("pool: the worker does not know the function"))
+	}
+	w.running = r.size
+	output, err := e.run(c, arg, w.output[:0])
+	w.ran()
+	if err != nil {
+		return w.answerError(err)
+	}
+	w.output = output
+	if int64(len(output)) > w.largest {
+		w.output = nil
+		return w.answerError(fmt.Errorf("%w: %s: the result is %d bytes, MaxPayload is %d", ErrTaskTooLarge, e.name, len(output), w.largest))
+	}
+	err = w.answer(output, resultValue)
+	if cap(w.output) > keepOutput {
+		w.output = nil
+	}
+	return err
+}
+
+// ran gives back the record of the task whose function has ended.
+func (w *worker) ran() {
+	w.tasks.release(w.running)
+	w.running = 0
+}
+
+// keepOutput is the largest buffer, in bytes, that is kept for the next result.
+const keepOutput = 1 << 20
+
+func (w *worker) answerError(err error) error {
+	return w.answer(wire.AppendError(nil, err), resultError)
+}
+
+// readLarge reads the payload of a record that announced one.
+func (w *worker) readLarge() ([]byte, error) {
+	for {
+		frame, err := w.data.ReadFrame(nil)
+		if err != nil || len(frame) > 0 {
+			return frame, err
+		}
+	}
+}
