@@ -1,0 +1,212 @@
+package spawn
+
+import (
+	"context"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/multiproc-go/multiproc/finalize"
+	"github.com/multiproc-go/multiproc/wire"
+)
+
+// guardDelay is how long the guardian is held back for the first child to get ready, since the two would compete for
+// processors. A child that takes longer may be one that hangs before it watches its lifeline.
+const guardDelay = 5 * time.Millisecond
+
+// dismissLimit is how long the end of the program waits for its guardian's exit.
+const dismissLimit = 500 * time.Millisecond
+
+// guard is the parent's end of the guardian's lifeline. It never delays a start and never fails one: a program whose
+// guardian could not be started, or was killed, relies on its children's own watch over their lifelines.
+var guard guardian
+
+type guardian struct {
+	start sync.Once
+
+	mu      sync.Mutex // guards the fields below
+	up      bool       // lifeline and reaper are set
+	down    bool       // dismissed, gone, or never started
+	writing bool       // a goroutine is in write
+	waiting []record   // what that has still to write
+
+	lifeline *wire.Conn // written once, before up is set
+	reaper   reaper
+}
+
+// cover starts the guardian with the first child of a program's first process. What that starts in its turn is below
+// the same mark, and needs no guardian of its own.
+func (g *guardian) cover(first *Process) {
+	if self.Guarded || first.detached {
+		return
+	}
+	g.start.Do(func() { go g.launch(first.started) })
+}
+
+// launch starts the guardian. Its goroutine ends within guardDelay and the time of one fork.
+func (g *guardian) launch(started <-chan struct{}) {
+	timer := time.NewTimer(guardDelay)
+	defer timer.Stop()
+	select {
+	case <-started:
+	case <-timer.C:
+	}
+	lifeline, reaper, err := forkGuardian()
+	g.mu.Lock()
+	dismissed := g.down
+	if err != nil || dismissed {
+		g.down, g.waiting = true, nil
+	} else {
+		g.lifeline, g.reaper, g.up = lifeline, reaper, true
+	}
+	g.mu.Unlock()
+	switch {
+	case err != nil:
+	case dismissed:
+		_ = lifeline.Close()
+		_, _ = reaper.wait()
+	default:
+		g.flush()
+	}
+}
+
+// forkGuardian starts this binary as a guardian, in a process group of its own and with nothing of this process's but
+// its end of the lifeline: whoever waits for the end of the program's output must not have to wait for the guardian.
+func forkGuardian() (*wire.Conn, reaper, error) {
+	read, write, err := pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer unix.Close(read) //nolint:errcheck // the guardian has its own
+	lifeline := framed(pollable(write, "guardian"))
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, nil, errJoinClose(err, lifeline)
+	}
+	defer null.Close() //nolint:errcheck // the guardian has its own
+	fd, err := descriptor(null)
+	if err != nil {
+		return nil, nil, errJoinClose(err, lifeline)
+	}
+	value, err := marker(kindGuardian, []int{read})
+	if err != nil {
+		return nil, nil, errJoinClose(err, lifeline)
+	}
+	path, err := executable()
+	if err != nil {
+		return nil, nil, errJoinClose(err, lifeline)
+	}
+	attr := &syscall.ProcAttr{
+		Dir:   "/",
+		Env:   environment(nil, finalize.OwnMark(), value),
+		Files: []uintptr{uintptr(fd), uintptr(fd), uintptr(fd), uintptr(read)},
+		Sys:   &syscall.SysProcAttr{Setpgid: true},
+	}
+	_, reaper, err := forkExec(path, []string{os.Args[0], "guardian", treeMark()}, attr)
+	if err != nil {
+		return nil, nil, errJoinClose(err, lifeline)
+	}
+	return lifeline, reaper, nil
+}
+
+// add has the guardian know a child, once that is identified.
+func (g *guardian) add(p *Process) {
+	if !p.detached {
+		g.enqueue(record{PID: p.pid, Start: p.identity.Start, Group: p.pid, Grace: int64(p.grace)})
+	}
+}
+
+// remove tells the guardian that a child was reaped.
+func (g *guardian) remove(p *Process) {
+	if !p.detached {
+		g.enqueue(record{PID: p.pid, Start: p.identity.Start, Gone: true})
+	}
+}
+
+func (g *guardian) enqueue(r record) {
+	if self.Guarded {
+		return
+	}
+	g.mu.Lock()
+	if g.down {
+		g.mu.Unlock()
+		return
+	}
+	g.waiting = append(g.waiting, r)
+	write := g.up && !g.writing
+	g.mu.Unlock()
+	if write {
+		g.flush()
+	}
+}
+
+// flush has a goroutine write what is waiting, unless there is one. It ends when nothing is waiting, which a stopped
+// guardian with a full pipe can put off until dismiss closes that.
+func (g *guardian) flush() {
+	g.mu.Lock()
+	start := !g.writing && len(g.waiting) > 0
+	g.writing = g.writing || start
+	g.mu.Unlock()
+	if start {
+		go g.write()
+	}
+}
+
+func (g *guardian) write() {
+	for {
+		g.mu.Lock()
+		batch := g.waiting
+		g.waiting = nil
+		g.writing = len(batch) > 0
+		g.mu.Unlock()
+		if len(batch) == 0 {
+			return
+		}
+		var encoded []byte
+		for i := range batch {
+			encoded, _ = batch[i].MarshalMsg(encoded) // a tuple of numbers cannot fail
+		}
+		if err := g.lifeline.WriteFrame(encoded); err != nil {
+			g.lost()
+			return
+		}
+	}
+}
+
+// lost gives up a guardian that has died, or was dismissed.
+func (g *guardian) lost() {
+	g.mu.Lock()
+	first := !g.down
+	g.down, g.waiting, g.writing = true, nil, false
+	g.mu.Unlock()
+	if first {
+		_ = g.lifeline.Close()
+		_, _ = g.reaper.wait()
+	}
+}
+
+// dismiss lets the guardian go, when its program has ended everything else: at the end of the lifeline it looks once
+// more, finds nothing, and exits. A guardian that is stopped is killed.
+func (g *guardian) dismiss(ctx context.Context) {
+	g.mu.Lock()
+	up := g.up && !g.down
+	g.down, g.waiting = true, nil
+	g.mu.Unlock()
+	if !up {
+		return
+	}
+	_ = g.lifeline.Close()
+	timer := time.AfterFunc(dismissLimit, func() { _ = g.reaper.signal(syscall.SIGKILL) })
+	defer timer.Stop()
+	stop := context.AfterFunc(ctx, func() { _ = g.reaper.signal(syscall.SIGKILL) })
+	defer stop()
+	_, _ = g.reaper.wait()
+}
+
+func errJoinClose(err error, conn *wire.Conn) error {
+	_ = conn.Close()
+	return err
+}

@@ -1,0 +1,61 @@
+package spawn
+
+import (
+	"context"
+	"sync"
+
+	"github.com/multiproc-go/multiproc/finalize"
+)
+
+// sweeps kills what children left behind when they exited, beyond their process groups (see leaveNoGroup). A look at all processes costs milliseconds where there are
+// many: so those that wait for one are served by the next one together.
+var sweeps sweeper
+
+type sweeper struct {
+	mu      sync.Mutex // guards the fields below
+	waiting []*Process
+	running bool
+}
+
+// sweep sweeps the tree of a child that has exited, or has the goroutine that is sweeping do it, and waits for that.
+func (s *sweeper) sweep(p *Process) {
+	s.mu.Lock()
+	s.waiting = append(s.waiting, p)
+	first := !s.running
+	s.running = true
+	s.mu.Unlock()
+	if first {
+		s.run()
+	}
+	<-p.swept
+}
+
+// run sweeps until nobody waits.
+func (s *sweeper) run() {
+	for {
+		s.mu.Lock()
+		batch := s.waiting
+		s.waiting = nil
+		s.running = len(batch) > 0
+		s.mu.Unlock()
+		if len(batch) == 0 {
+			return
+		}
+		s.kill(batch)
+		for _, p := range batch {
+			close(p.swept)
+		}
+	}
+}
+
+func (s *sweeper) kill(batch []*Process) {
+	tree := finalize.Tree{Since: batch[0].identity.Start}
+	for _, p := range batch {
+		tree.Marks = append(tree.Marks, p.mark)
+		tree.Since = min(tree.Since, p.identity.Start)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), killGrace)
+	defer cancel()
+	// What survives SIGKILL for so long hangs in the kernel, and is gone as soon as it leaves that.
+	_, _ = tree.Kill(ctx)
+}
