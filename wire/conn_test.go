@@ -1,0 +1,188 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/iotest"
+)
+
+// connPair returns the two ends of a Unix socket pair in memory of the kernel.
+func connPair(t testing.TB, maxFrame int64) (*Conn, *Conn) {
+	t.Helper()
+	l, err := net.Listen("unix", t.TempDir()+"/s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	a, err := net.Dial("unix", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	near, far := NewConn(a, maxFrame), NewConn(b, maxFrame)
+	t.Cleanup(func() { _, _ = near.Close(), far.Close() })
+	return near, far
+}
+
+func TestGoldenFrames(t *testing.T) {
+	for want, length := range map[string]int64{
+		"\x00\x00\x00\x00": 0,
+		"\x00\x00\x00\x05": 5,
+		"\x7f\xff\xff\xff": 1<<31 - 1,
+		"\xff\xff\xff\xff\x00\x00\x00\x00\x80\x00\x00\x00": 1 << 31,
+		"\xff\xff\xff\xff\x00\x00\x00\x02\x00\x00\x00\x01": 1<<33 + 1,
+	} {
+		if got := string(appendFrameHeader(nil, length)); got != want {
+			t.Errorf("%d is written as %x, not as %x", length, got, want)
+		}
+		if got, size, err := readFrameHeader([]byte(want + "tail")); got != length || size != len(want) || err != nil {
+			t.Errorf("%x is read as %d of %d bytes, %v", want, got, size, err)
+		}
+	}
+}
+
+func TestFramesArriveWhole(t *testing.T) {
+	near, far := connPair(t, 0)
+	sizes := []int{0, 1, smallFrame, smallFrame + 1, readBuffer, 1 << 20, 3<<20 + 5}
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		for _, n := range sizes {
+			body := bytes.Repeat([]byte{byte(n)}, n)
+			if err := near.WriteFrame(body[:n/3], nil, body[n/3:]); err != nil {
+				t.Error(err)
+			}
+		}
+		near.Close()
+	})
+	var buf []byte
+	for _, n := range sizes {
+		var err error
+		if buf, err = far.ReadFrame(buf); err != nil || len(buf) != n || bytes.Count(buf, []byte{byte(n)}) != n {
+			t.Fatalf("%d bytes for %d, %v", len(buf), n, err)
+		}
+	}
+	if _, err := far.ReadFrame(buf); err != io.EOF {
+		t.Error(err)
+	}
+	writing.Wait()
+}
+
+func TestReadFrameReusesItsBuffer(t *testing.T) {
+	near, far := connPair(t, 0)
+	if err := near.WriteFrame([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 3, 10)
+	got, err := far.ReadFrame(buf)
+	if err != nil || string(got) != "hello" || &got[0] != &buf[0] {
+		t.Errorf("%q %v", got, err)
+	}
+}
+
+func TestConcurrentFramesDoNotMix(t *testing.T) {
+	near, far := connPair(t, 0)
+	const writers, frames = 8, 200
+	var writing sync.WaitGroup
+	for w := range writers {
+		writing.Go(func() {
+			for n := range frames {
+				if err := near.WriteFrame(bytes.Repeat([]byte{byte(w)}, n*97)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	var buf []byte
+	for range writers * frames {
+		var err error
+		if buf, err = far.ReadFrame(buf); err != nil {
+			t.Fatal(err)
+		}
+		if len(buf) != 0 && bytes.Count(buf, buf[:1]) != len(buf) {
+			t.Fatal("mixed")
+		}
+	}
+	writing.Wait()
+}
+
+func TestLimitsInBothDirections(t *testing.T) {
+	near, far := connPair(t, 10)
+	if err := near.WriteFrame(make([]byte, 6), make([]byte, 5)); !errors.Is(err, ErrFrameTooLarge) {
+		t.Error(err)
+	}
+	if err := near.WriteFrame(make([]byte, 10)); err != nil { // nothing was written before
+		t.Error(err)
+	}
+	far.SetMaxFrame(9)
+	if _, err := far.ReadFrame(nil); !errors.Is(err, ErrFrameTooLarge) || !strings.Contains(err.Error(), "10 bytes") {
+		t.Error(err)
+	}
+}
+
+// A stream is a net.Conn that only reads.
+type stream struct {
+	net.Conn
+	io.Reader
+}
+
+func (s stream) Read(p []byte) (int, error) { return s.Reader.Read(p) }
+func (stream) Close() error                 { return nil }
+
+func readAll(src string) ([]byte, error) {
+	return NewConn(stream{Reader: iotest.OneByteReader(strings.NewReader(src))}, 1<<40).ReadFrame(nil)
+}
+
+func TestBrokenFrames(t *testing.T) {
+	for src, want := range map[string]error{
+		"":                                     io.EOF,
+		"\x00":                                 io.ErrUnexpectedEOF,
+		"\x00\x00\x00\x05":                     io.ErrUnexpectedEOF,
+		"\x00\x00\x00\x05hell":                 io.ErrUnexpectedEOF,
+		"\x7f\xff\xff\xffa lie":                io.ErrUnexpectedEOF,
+		"\xff\xff\xff\xfe":                     ErrBadFrame,
+		"\xff\xff\xff\xff\x00\x00":             io.ErrUnexpectedEOF,
+		"\xff\xff\xff\xff" + "\xff2345678":     ErrBadFrame,
+		"\xff\xff\xff\xff" + "\x7f2345678":     ErrFrameTooLarge,
+		"\xff\xff\xff\xff\x00\x00\x00\x00\x80": io.ErrUnexpectedEOF,
+	} {
+		got, err := readAll(src)
+		if !errors.Is(err, want) || cap(got) > 2*firstRead {
+			t.Errorf("%x: %v, with %d bytes taken", src, err, cap(got))
+		}
+	}
+	if got, err := readAll("\xff\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00\x02ok"); string(got) != "ok" || err != nil {
+		t.Errorf("%q %v", got, err)
+	}
+}
+
+func TestCloseEndsReadingAndWriting(t *testing.T) {
+	near, far := connPair(t, 0)
+	read, written := make(chan error, 1), make(chan error, 1)
+	go func() { _, err := near.ReadFrame(nil); read <- err }()
+	go func() { written <- near.WriteFrame(make([]byte, 64<<20)) }() // nobody reads it
+	if err := near.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := near.Close(); err != nil {
+		t.Error(err)
+	}
+	for _, result := range []chan error{read, written} {
+		if err := <-result; !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+	}
+	if err := near.WriteFrame(nil); !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+	if _, err := far.ReadFrame(nil); err == nil {
+		t.Error("read from a closed connection")
+	}
+}
