@@ -25,8 +25,22 @@ func Bytes(b []byte) Content { return Content{inline: b, size: int64(len(b))} }
 // the file.
 func File(f *spool.File, size int64) Content { return Content{file: f, size: size} }
 
-// Size returns the length of c in bytes.
-func (c Content) Size() int64 { return c.size }
+// Append returns c with a message after it, on a line of its own where that can
+// be seen to. It takes over c. What cannot be appended is left out.
+func (c Content) Append(message string) Content {
+	if c.file != nil {
+		n, _ := c.file.WriteAt([]byte(message), c.size)
+		c.size += int64(n)
+		return c
+	}
+	if n := len(c.inline); n > 0 && c.inline[n-1] != '\n' {
+		message = "\n" + message
+	}
+	return Bytes(append(c.inline, message...))
+}
+
+// Discard gives up content that is not to be printed.
+func (c Content) Discard() { c.release() }
 
 func (c Content) reader() io.Reader {
 	if c.file != nil {

@@ -39,6 +39,7 @@ type Printer struct {
 	arrival        bool // print in the order of arrival
 	limits         Limits
 	spill          spool.Spill
+	whole          sync.Mutex // held for each write to stderr, however long: it is what keeps outputs whole
 
 	mu      sync.Mutex // guards the fields below
 	change  sync.Cond  // on mu: any of them has changed
@@ -70,47 +71,46 @@ func NewPrinter(stdout, stderr io.Writer, unordered bool, limits Limits) *Printe
 }
 
 // Deliver hands over what item seq has written, and takes over both contents.
-// It blocks while more than the limits waits, unless it is this item's turn.
-// The error is that of Run once printing has ended early, or of the disk when
-// the output could not be kept; the output is lost then.
+// It blocks while more than the limits waits, unless it is this item's turn. The
+// error is that of the disk when the output had to be put there and could not;
+// the output is lost then. Output that comes when Run has ended is dropped.
 func (p *Printer) Deliver(seq int64, stdout, stderr Content) error {
 	e := entry{stdout, stderr}
-	err := p.admit(seq, &e)
+	p.admit(seq, &e)
+	var err error
 	for _, c := range []*Content{&e.stdout, &e.stderr} {
 		if err == nil && c.spill {
 			*c, err = c.spilled(&p.spill)
 		}
 	}
-	return p.enter(seq, e, err)
+	p.enter(seq, e, err == nil)
+	return err
 }
 
 // admit waits until e may be kept, and marks what of it must go to disk.
-func (p *Printer) admit(seq int64, e *entry) error {
+func (p *Printer) admit(seq int64, e *entry) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	turn := func() bool { return seq == p.next || p.arrival && len(p.waiting) == 0 }
 	for p.err == nil && !turn() && (len(p.waiting) >= p.limits.Items || p.total >= p.limits.Total) {
 		p.change.Wait()
 	}
-	if turn() {
-		return p.err
+	if p.err != nil || turn() {
+		return
 	}
 	for _, c := range []*Content{&e.stdout, &e.stderr} {
 		tooMany := c.file != nil && p.files+2 > p.limits.Files
 		tooLarge := p.memory+int64(len(c.inline)) > p.limits.Memory && len(c.inline) > 0
 		c.spill = tooMany || tooLarge
 	}
-	return p.err
 }
 
-// enter puts e where Run finds it, or releases it after an error.
-func (p *Printer) enter(seq int64, e entry, err error) error {
+// enter puts e where Run finds it, or nothing in its place if it is not to be
+// printed.
+func (p *Printer) enter(seq int64, e entry, printed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err == nil {
-		err = p.err
-	}
-	if err != nil {
+	if !printed || p.err != nil {
 		e.stdout.release()
 		e.stderr.release()
 		e = entry{} // the items after it must still have their turn
@@ -122,7 +122,6 @@ func (p *Printer) enter(seq int64, e entry, err error) error {
 	p.accountLocked(e, +1)
 	p.waiting[seq] = e
 	p.change.Broadcast()
-	return err
 }
 
 func (p *Printer) accountLocked(e entry, sign int64) {
@@ -161,11 +160,21 @@ func (p *Printer) Run(ctx context.Context) error {
 			return err
 		}
 		err = e.stdout.writeTo(p.stdout)
-		_ = e.stderr.writeTo(p.stderr)
+		p.writeStderr(e.stderr)
 		e.stdout.release()
 		e.stderr.release()
 		p.settle(*e, err)
 	}
+}
+
+// Notice writes to stderr, between the outputs of items rather than inside one.
+// It blocks as long as one is being written there.
+func (p *Printer) Notice(text string) { p.writeStderr(Bytes([]byte(text))) }
+
+func (p *Printer) writeStderr(c Content) {
+	p.whole.Lock()
+	defer p.whole.Unlock()
+	_ = c.writeTo(p.stderr)
 }
 
 // take waits for the entry whose turn it is. It returns nil at the end.

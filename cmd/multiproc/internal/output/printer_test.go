@@ -208,7 +208,7 @@ func TestAWriteErrorEndsRunAndFreesThoseWhoWait(t *testing.T) {
 	p.Deliver(2, text("2"), Content{})
 	for seq := int64(3); seq < 6; seq++ {
 		group.Go(func() {
-			if err := p.Deliver(seq, inFile(t, "x"), Content{}); !errors.Is(err, broken) {
+			if err := p.Deliver(seq, inFile(t, "x"), Content{}); err != nil {
 				t.Errorf("item %d: %v", seq, err)
 			}
 		})
@@ -231,7 +231,7 @@ func TestTheEndOfTheContextEndsRun(t *testing.T) {
 	if err := finish(); !errors.Is(err, enough) {
 		t.Errorf("got %v", err)
 	}
-	if err := p.Deliver(3, inFile(t, "late"), Content{}); !errors.Is(err, enough) {
+	if err := p.Deliver(3, inFile(t, "late"), Content{}); err != nil {
 		t.Errorf("late delivery: %v", err)
 	}
 }
@@ -244,6 +244,36 @@ func TestStandardErrorThatCannotBeWrittenIsPassedOver(t *testing.T) {
 	p.Deliver(2, text("2"), Content{})
 	if err := finish(); err != nil || stdout.String() != "12" {
 		t.Errorf("%v, %q", err, stdout.String())
+	}
+}
+
+func TestOutputThatCannotBeKeptIsAnErrorAndHoldsUpNobody(t *testing.T) {
+	t.Setenv("TMPDIR", "/no/such/folder")
+	var stdout bytes.Buffer
+	p := NewPrinter(&stdout, io.Discard, false, Limits{Memory: 3})
+	finish := printing(t.Context(), p)
+	if err := p.Deliver(2, text("lost"), Content{}); err == nil {
+		t.Error("no error")
+	}
+	p.Deliver(1, text("1"), Content{})
+	p.Deliver(3, text("3"), Content{})
+	if err := finish(); err != nil || stdout.String() != "13" {
+		t.Errorf("%v, %q", err, stdout.String())
+	}
+}
+
+func TestAMessageFollowsWhatTheCommandWrote(t *testing.T) {
+	var stderr bytes.Buffer
+	p := NewPrinter(io.Discard, &stderr, false, Limits{})
+	finish := printing(t.Context(), p)
+	p.Deliver(1, Content{}, Content{}.Append("alone\n"))
+	p.Deliver(2, Content{}, text("a").Append("b\n"))
+	p.Deliver(3, Content{}, inFile(t, "file\n").Append("after\n"))
+	if err := finish(); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff("alone\na\nb\nfile\nafter\n", stderr.String()); diff != "" {
+		t.Error(diff)
 	}
 }
 

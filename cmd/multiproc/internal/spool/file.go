@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"syscall"
@@ -18,6 +19,7 @@ type File struct {
 type Handle struct {
 	Path        string // in /proc, or a real one where there is no /proc
 	Device, Ino uint64 // what must be found there
+	Fault       string // why there is no file, if there is none
 }
 
 // Create makes an empty File. The caller closes it.
@@ -56,6 +58,9 @@ func (f *File) Close() error {
 // fails when that process has closed the file or is gone, whatever may be found
 // under the same number since. The caller closes the file.
 func (h Handle) Open() (*os.File, error) {
+	if h.Fault != "" {
+		return nil, errors.New(h.Fault)
+	}
 	f, err := os.OpenFile(h.Path, os.O_WRONLY, 0)
 	if err != nil {
 		return nil, fmt.Errorf("temporary file for output: %w", err)

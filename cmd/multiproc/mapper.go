@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/multiproc-go/multiproc/cmd/multiproc/internal/command"
+	"github.com/multiproc-go/multiproc/cmd/multiproc/internal/items"
+	"github.com/multiproc-go/multiproc/cmd/multiproc/internal/output"
+	"github.com/multiproc-go/multiproc/cmd/multiproc/internal/stdio"
+	"github.com/multiproc-go/multiproc/pool"
+)
+
+const (
+	// workerGrace is what a worker has to end a command and its tree by itself.
+	workerGrace = 2 * time.Second
+
+	// backstop is how long after a command's time is up the pool ends a worker
+	// that did not manage to end the command.
+	backstop = 5 * time.Second
+)
+
+// mapper is one run of a command over its items. Items go from the source to
+// lanes, one for each worker process, and their outputs from there to the
+// printer.
+type mapper struct {
+	plan    *plan
+	streams *streams
+	printer *output.Printer
+	tally   tally
+	running atomic.Int64  // items that lanes are busy with
+	halted  chan struct{} // closed: nothing new is started
+
+	halting sync.Once
+	mu      sync.Mutex // guards problem
+	problem error      // what went wrong besides the commands
+}
+
+// runFunc runs a job in a worker process and blocks until it has ended.
+type runFunc func(context.Context, command.Job) (command.Report, error)
+
+// task is an item and its position in the input, from 1.
+type task struct {
+	seq  int64
+	item items.Item
+}
+
+func newMapper(p *plan, s *streams) *mapper {
+	return &mapper{
+		plan:    p,
+		streams: s,
+		printer: output.NewPrinter(s.stdout, s.stderr, p.unordered, output.Limits{}),
+		halted:  make(chan struct{}),
+	}
+}
+
+// halt lets nothing new start.
+func (m *mapper) halt() {
+	m.halting.Do(func() {
+		close(m.halted)
+		m.streams.inputStop.Stop()
+	})
+}
+
+// fail halts because of something besides the commands. The first such thing is
+// told at the end.
+func (m *mapper) fail(err error) {
+	m.mu.Lock()
+	if m.problem == nil {
+		m.problem = err
+	}
+	m.mu.Unlock()
+	m.halt()
+}
+
+func (m *mapper) trouble() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.problem
+}
+
+// work runs everything and returns when all that was run is printed, or ctx has
+// ended and nothing runs any more.
+func (m *mapper) work(ctx context.Context, abort context.CancelCauseFunc) error {
+	source := m.streams.source(m.plan)
+	if m.plan.dryRun {
+		return m.dryRun(source)
+	}
+	var printing sync.WaitGroup
+	printing.Go(func() {
+		if err := m.printer.Run(ctx); err != nil && ctx.Err() == nil {
+			abort(&stdoutError{err})
+		}
+	})
+	m.feed(ctx, source)
+	m.printer.Finish()
+	printing.Wait()
+	return context.Cause(ctx)
+}
+
+// feed starts the workers, if there is an item at all, and runs every item.
+func (m *mapper) feed(ctx context.Context, source items.Source) {
+	first, ok := m.next(source)
+	if !ok {
+		return
+	}
+	workers, err := pool.New(ctx, m.poolOptions())
+	if err != nil {
+		m.fail(fmt.Errorf("worker processes cannot be started: %w", err))
+		return
+	}
+	defer workers.Close()
+	m.drive(ctx, source, first, func(ctx context.Context, job command.Job) (command.Report, error) {
+		return runCommand.Apply(ctx, workers, job)
+	})
+	// Every task has ended: what is left is to let the workers go.
+	_ = workers.Shutdown(ctx)
+}
+
+func (m *mapper) poolOptions() *pool.Options {
+	options := &pool.Options{Name: "map", Workers: m.plan.workers, Grace: workerGrace}
+	if m.plan.timeout > 0 {
+		options.TaskTimeout = m.plan.timeout + backstop
+	}
+	return options
+}
+
+// drive passes the items to the lanes until there are no more or nothing new is
+// to be started, and returns when all lanes are done. One item at most is read
+// ahead of those that run.
+func (m *mapper) drive(ctx context.Context, source items.Source, item items.Item, run runFunc) {
+	tasks := make(chan task)
+	var lanes sync.WaitGroup
+	for range m.plan.workers {
+		l := &lane{mapper: m, run: run}
+		lanes.Go(func() { l.serve(ctx, tasks) })
+	}
+	defer lanes.Wait()
+	defer close(tasks)
+	for seq, ok := int64(1), true; ok; seq++ {
+		if isClosed(m.halted) || ctx.Err() != nil {
+			return
+		}
+		select {
+		case tasks <- task{seq, item}:
+		case <-m.halted:
+			return
+		case <-ctx.Done():
+			return
+		}
+		if item, ok = m.next(source); !ok && !isClosed(m.halted) {
+			m.streams.bar.Total(seq)
+		}
+	}
+}
+
+// next returns the next item, or false when there is none to be run.
+func (m *mapper) next(source items.Source) (items.Item, bool) {
+	item, err := source.Next()
+	switch {
+	case err == nil:
+		return item, true
+	case err == io.EOF || errors.Is(err, stdio.ErrStopped):
+	default:
+		m.fail(fmt.Errorf("reading the items: %w", err))
+	}
+	return items.Item{}, false
+}

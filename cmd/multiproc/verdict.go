@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/multiproc-go/multiproc/cmd/multiproc/internal/command"
+	"github.com/multiproc-go/multiproc/cmd/multiproc/internal/items"
+	"github.com/multiproc-go/multiproc/cmd/multiproc/internal/joblog"
+	"github.com/multiproc-go/multiproc/cmd/multiproc/internal/output"
+	"github.com/multiproc-go/multiproc/pool"
+)
+
+// shownItem is how many bytes of an item are shown in a message.
+const shownItem = 60
+
+// verdict is what became of an item in one attempt.
+type verdict struct {
+	entry          joblog.Entry
+	stdout, stderr output.Content
+	message        string // what there is to say besides what the command wrote
+	fatal          error  // why no other command can be run either, or nil
+}
+
+// reported is the verdict of a command whose worker lived to tell. The contents
+// are not in it yet.
+func reported(r *command.Report, timeout time.Duration) verdict {
+	v := verdict{entry: joblog.Entry{
+		Start: r.Started, Took: r.Took, Exit: r.Exit, Signal: r.Signal, Outcome: joblog.Failed,
+	}}
+	switch {
+	case r.TimedOut:
+		v.entry.Outcome = joblog.Timeout
+		v.message = timeoutMessage(timeout)
+	case r.Succeeded():
+		v.entry.Outcome = joblog.Done
+	default:
+		v.message = r.Fault
+	}
+	return v
+}
+
+// unreported is the verdict of a task of which there is no report.
+func unreported(ctx context.Context, err error, timeout time.Duration) verdict {
+	v := verdict{entry: joblog.Entry{Exit: -1, Outcome: joblog.Failed}}
+	var lost *pool.WorkerLostError
+	switch {
+	case errors.As(err, &lost):
+		v.entry.Outcome = joblog.Lost
+		v.entry.Signal = int(lost.Signal)
+		v.message = fmt.Sprintf("lost with what it had written: worker process %d died (%s)", lost.PID, howDied(lost))
+	case errors.Is(err, pool.ErrTaskTimeout):
+		v.entry.Outcome = joblog.Timeout
+		v.message = timeoutMessage(timeout)
+	case ctx.Err() != nil:
+		v.entry.Outcome = joblog.Cancelled
+	case errors.Is(err, pool.ErrPoolBroken), errors.Is(err, pool.ErrClosed):
+		v.entry.Outcome = joblog.Cancelled
+		v.fatal = err
+	default:
+		v.message = err.Error()
+	}
+	return v
+}
+
+// unrunnable is the verdict of an item that cannot be an argument.
+func unrunnable(item items.Item) verdict {
+	return verdict{
+		entry: joblog.Entry{
+			Start: time.Now(), Exit: command.ExitNotRunnable, Outcome: joblog.Failed,
+		},
+		message: item.Err.Error(),
+	}
+}
+
+func timeoutMessage(timeout time.Duration) string {
+	return fmt.Sprintf("killed because it took longer than %v", timeout)
+}
+
+func howDied(lost *pool.WorkerLostError) string {
+	switch {
+	case lost.Signal != 0:
+		return fmt.Sprintf("signal %d, %v", int(lost.Signal), lost.Signal)
+	case lost.Cause != "":
+		return lost.Cause
+	default:
+		return fmt.Sprintf("exit status %d", lost.ExitCode)
+	}
+}
+
+// line returns the message as it is written to stderr, or nothing.
+func (v *verdict) line(seq int64, item string) string {
+	if v.message == "" {
+		return ""
+	}
+	return fmt.Sprintf("multiproc: item %d (%s): %s\n", seq, shorten(item), v.message)
+}
+
+func shorten(item string) string {
+	if len(item) > shownItem {
+		return strconv.Quote(item[:shownItem]) + "..."
+	}
+	return strconv.Quote(item)
+}
+
+// discard gives up what was written in an attempt that is not the last.
+func (v *verdict) discard() {
+	v.stdout.Discard()
+	v.stderr.Discard()
+}
