@@ -176,4 +176,3 @@ func runFunction(ctx context.Context, c *Child) error {
 func shortName(name string) string {
 	return name[strings.LastIndexAny(name, "./")+1:]
 }
-

@@ -32,4 +32,3 @@ func crashFile() (int, bool) {
 	fd, err := unix.MemfdCreate("multiproc-crash", unix.MFD_CLOEXEC)
 	return fd, err == nil
 }
-

@@ -42,4 +42,3 @@ func socketPair() (a, b int, err error) {
 
 // crashFile says that there are no memory files here: the tail of stderr is what tells of a crash.
 func crashFile() (int, bool) { return -1, false }
-
