@@ -11,12 +11,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// waitUnreaped waits until a child has ended and leaves it a zombie.
-func waitUnreaped(pid int) error {
+// waitForZombie waits until a child has ended and does not reap it.
+func waitForZombie(t testing.TB, pid int) {
+	t.Helper()
 	for {
 		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if err == nil {
+			return
+		}
 		if !errors.Is(err, unix.EINTR) {
-			return err
+			t.Fatal(err)
 		}
 	}
 }

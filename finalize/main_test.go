@@ -80,7 +80,7 @@ type family struct {
 func startFamily(t testing.TB, role string, change ...func(*exec.Cmd)) *family {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), roleVariable+"="+role)
+	cmd.Env = append(os.Environ(), roleVariable+"="+role, "GORACE=atexit_sleep_ms=0")
 	return startCommand(t, cmd, change...)
 }
 
@@ -154,13 +154,5 @@ func (f *family) mustBeGone() {
 	}
 	if _, err := io.Copy(io.Discard, f.output); err != nil {
 		f.t.Errorf("a process of the family is alive: %v", err)
-	}
-}
-
-// waitForZombie waits until a child has ended and does not reap it.
-func waitForZombie(t testing.TB, pid int) {
-	t.Helper()
-	if err := waitUnreaped(pid); err != nil {
-		t.Fatal(err)
 	}
 }
