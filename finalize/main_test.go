@@ -79,7 +79,11 @@ type family struct {
 // startFamily starts the test binary in a role, in a process group of its own.
 func startFamily(t testing.TB, role string, change ...func(*exec.Cmd)) *family {
 	t.Helper()
-	cmd := exec.Command("/proc/self/exe")
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(executable)
 	cmd.Env = append(os.Environ(), roleVariable+"="+role, "GORACE=atexit_sleep_ms=0")
 	return startCommand(t, cmd, change...)
 }

@@ -72,12 +72,10 @@ func Run(ctx context.Context) error { return processWide.Run(ctx) }
 // usually nothing: so a finalizer must not call Run.
 func (r *Registry) Run(ctx context.Context) error {
 	turn := r.takeTurn()
-	select {
-	case <-turn:
-		defer func() { turn <- struct{}{} }()
-	case <-ctx.Done():
+	if _, came := await(ctx, turn); !came {
 		return fmt.Errorf("finalize: waiting for another Run: %w", context.Cause(ctx))
 	}
+	defer func() { turn <- struct{}{} }()
 	first := r.beginRound()
 	var errs []error
 	for {

@@ -78,7 +78,9 @@ func init() {
 // roleCommand prepares a process in a role and in a session of its own. It holds
 // the test's pipe twice, as stdout and as descriptor 3.
 func roleCommand(role string, environment []string) *exec.Cmd {
-	cmd := exec.Command("/proc/self/exe")
+	executable, err := os.Executable()
+	exitOn(err)
+	cmd := exec.Command(executable)
 	cmd.Env = append(environment[:len(environment):len(environment)], roleVariable+"="+role)
 	cmd.Stdout = os.Stdout
 	cmd.ExtraFiles = []*os.File{os.Stdout}

@@ -170,6 +170,7 @@ func TestKillWithoutPermission(t *testing.T) {
 	f.pid()
 	killer := startFamily(t, "powerless", func(cmd *exec.Cmd) {
 		cmd.Env = append(cmd.Env, "FINALIZE_TEST_GROUP="+strconv.Itoa(f.id.PID))
+		cmd.Path = "/proc/self/exe" // which another user may not reach by its name
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: 65534, Gid: 65534}
 	})
 	line, err := killer.output.ReadString('\n')
