@@ -9,37 +9,29 @@ import (
 	"runtime"
 	"runtime/debug"
 	"syscall"
-	"time"
 
 	"github.com/multiproc-go/multiproc/finalize"
 	"github.com/multiproc-go/multiproc/wire"
 )
 
-// self is the boot message of this process; zero in a program's first. It is written once, before initialised is set.
+// self is the boot message of this process; zero in a program's first. It is written while packages initialise, and not
+// changed after booting.done is closed.
 var self boot
 
 // runChild is what Main is in a child: it runs the role and exits.
 func runChild(in *inheritance) {
-	lifeline := framed(in.lifeline)
-	bootErr := receive(lifeline, &self)
-	if bootErr != nil {
-		if gone(bootErr) {
-			os.Exit(1) // nobody is left to be told
-		}
-		self.Name, self.Grace = "child", int64(DefaultGrace)
-	}
+	<-in.booting.done
 	child := &Child{
 		Argument: self.Argument,
 		Files:    in.files,
-		life:     newLife(self.Name, time.Duration(self.Grace)),
+		life:     in.booting.life,
 		conn:     framed(in.hello),
 	}
-	self.Argument = nil
 	initialised.Store(true)
-	if bootErr != nil {
-		child.leave(fmt.Errorf("spawn: boot message: %w", bootErr))
+	if in.booting.err != nil {
+		child.leave(fmt.Errorf("spawn: boot message: %w", in.booting.err))
 	}
-	body, err := child.boot(lifeline)
+	body, err := child.boot()
 	if err == nil {
 		err = body(child.life.ctx, child)
 	}
@@ -52,7 +44,7 @@ func gone(err error) bool {
 }
 
 // boot does everything that has to be done before the role can run.
-func (c *Child) boot(lifeline *wire.Conn) (func(context.Context, *Child) error, error) {
+func (c *Child) boot() (func(context.Context, *Child) error, error) {
 	if self.Protocol != protocol {
 		return nil, fmt.Errorf("spawn: the parent speaks version %d of the boot protocol, this binary %d: "+
 			"was the executable replaced?", self.Protocol, protocol)
@@ -64,9 +56,7 @@ func (c *Child) boot(lifeline *wire.Conn) (func(context.Context, *Child) error, 
 	if err := settle(&self); err != nil {
 		return nil, err
 	}
-	// These two live as long as the process does: its exit is what stops and joins them.
-	go c.life.watchLifeline(lifeline, self.Detached)
-	go c.life.watchSignals()
+	go c.life.watchSignals() // as long as the process lives: its exit is what stops and joins it
 	if err := takeBequests(c.life.ctx, self.Sections); err != nil {
 		return nil, err
 	}

@@ -11,9 +11,9 @@ import (
 
 // inheritance is what a child has been given by the process that started it.
 type inheritance struct {
-	lifeline *os.File
-	hello    *os.File
-	files    []*os.File
+	booting *booting
+	hello   *os.File
+	files   []*os.File
 }
 
 // inherited is set while packages initialise, in children alone.
@@ -61,8 +61,8 @@ func verifyDescriptors(identities []descriptorIdentity) bool {
 // inherit takes the descriptors over: two pipes, the crash file unless the child is bare, and those of the caller.
 func inherit(kind string, count int) *inheritance {
 	in := &inheritance{
-		lifeline: pollable(firstDescriptor, "lifeline"),
-		hello:    pollable(firstDescriptor+1, "hello"),
+		booting: &booting{done: make(chan struct{})},
+		hello:   pollable(firstDescriptor+1, "hello"),
 	}
 	next := firstDescriptor + 2
 	if kind == kindChild {
@@ -72,6 +72,7 @@ func inherit(kind string, count int) *inheritance {
 	for ; next < firstDescriptor+count; next++ {
 		in.files = append(in.files, os.NewFile(uintptr(next), "inherited"))
 	}
+	go in.booting.watch(framed(pollable(firstDescriptor, "lifeline")))
 	return in
 }
 

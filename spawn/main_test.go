@@ -10,12 +10,22 @@ import (
 	"github.com/multiproc-go/multiproc/spawn"
 )
 
-func TestMain(m *testing.M) { spawn.TestMain(leakChecked{m}) }
+// programVariable makes the test binary run one of the programs instead of the tests.
+const programVariable = "MULTIPROC_TEST_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if program, ok := programs[os.Getenv(programVariable)]; ok {
+		program()
+		return
+	}
+	spawn.TestMain(leakChecked{m})
+}
 
 // leakChecked looks, after the tests, for what they left behind.
 type leakChecked struct{ m *testing.M }
 
 func (l leakChecked) Run() int {
+	before := descriptors()
 	code := l.m.Run()
 	if left := spawn.ActiveChildren(); len(left) != 0 {
 		fmt.Fprintln(os.Stderr, "children left running:", left)
@@ -25,5 +35,19 @@ func (l leakChecked) Run() int {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
+	// The poller's two, the guardian's two, and what the testing package opens.
+	if after := descriptors(); after > before+6 {
+		fmt.Fprintf(os.Stderr, "%d descriptors were open before the tests, %d are after them\n", before, after)
+		code = 1
+	}
 	return code
+}
+
+// descriptors counts the open descriptors of this process; where there is no /proc, it counts none.
+func descriptors() int {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return 0
+	}
+	return len(entries) - 1 // the directory's own
 }

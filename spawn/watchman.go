@@ -22,7 +22,6 @@ const (
 type watched struct {
 	mark     string
 	children map[int]record
-	grace    time.Duration // the longest of those of the children that are there
 }
 
 // guardianMain is the whole life of a guardian: it waits for the end of the program and then ends what that has left.
@@ -30,6 +29,7 @@ type watched struct {
 func guardianMain(mark string, lifeline *os.File) int {
 	// What ends the program by way of its terminal is no reason for its guardian to go.
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
+	closeForeign()
 	w := &watched{mark: mark, children: map[int]record{}}
 	conn := framed(lifeline)
 	var frame []byte
@@ -63,14 +63,16 @@ func (w *watched) learn(frame []byte) {
 // the grace period to end by themselves; then everything gets SIGTERM; at the end of the period, SIGKILL.
 func (w *watched) end() int {
 	begun := time.Now()
-	for _, child := range w.children {
-		w.grace = max(w.grace, time.Duration(child.Grace))
+	grace, ended := DefaultGrace, w.empty // where the program died before it could tell of a child
+	if len(w.children) > 0 {
+		grace, ended = 0, w.childrenGone
 	}
-	if w.grace > 0 {
-		w.wait(begun.Add(w.grace/2), w.childrenGone)
-		if n, _ := w.tree().Signal(syscall.SIGTERM); n > 0 {
-			w.wait(begun.Add(w.grace), w.empty)
-		}
+	for _, child := range w.children {
+		grace = max(grace, time.Duration(child.Grace))
+	}
+	w.wait(begun.Add(grace/2), ended)
+	if n, _ := w.tree().Signal(syscall.SIGTERM); n > 0 {
+		w.wait(begun.Add(grace), w.empty)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), watchKill)
 	defer cancel()

@@ -1,0 +1,100 @@
+//go:build linux
+
+package spawn_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Whatever a program has started is gone soon after it was killed: what watches its lifeline, and what cannot.
+func TestKilledParentLeavesNothing(t *testing.T) {
+	const stubborn = "trap '' TERM HUP; echo $$; while :; do sleep 1; done"
+	for _, test := range []struct {
+		name string
+		args []string
+	}{
+		{"nothing started", nil},
+		{"children that heed", []string{"test/wait", "test/wait", "test/wait"}},
+		{"child that does not heed", []string{"test/deaf"}},
+		{"stopped child", []string{"test/wait", "stop"}},
+		{"command of a child", []string{"test/shell=" + stubborn}},
+		{"command in a session of its own", []string{"test/shell=setsid sh -c \"" + stubborn + "\" & wait"}},
+		{"stopped child with a command", []string{"test/shell=" + stubborn, "stop"}},
+		{"nested children", []string{"test/nest=test/wait", "test/nest=test/deaf"}},
+		{"child that is never ready", []string{"never ready=test/hang"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p := run(t, "starts roles", test.args...)
+			if len(test.args) > 0 {
+				// The guardian and the children; not the program itself.
+				eventually(t, 5*time.Second, "children and guardian started", func() bool { return len(p.left(t)) >= 2 })
+			}
+			if err := p.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			took := eventually(t, 2*time.Second, "no process left", func() bool { return len(p.left(t)) == 0 })
+			t.Logf("all gone after %v", took.Round(time.Millisecond))
+		})
+	}
+}
+
+// A parent may die at any moment of a child's boot. The delays only spread the moments.
+func TestParentKilledDuringBoot(t *testing.T) {
+	for _, name := range []string{"keeps starting", "keeps starting" + hanging} {
+		for delay := range 5 {
+			t.Run(fmt.Sprintf("%s, killed after %d ms", name, 3*delay), func(t *testing.T) {
+				t.Parallel()
+				p := run(t, name, "test/wait")
+				<-time.After(3 * time.Duration(delay) * time.Millisecond)
+				if err := p.Process.Kill(); err != nil {
+					t.Fatal(err)
+				}
+				took := eventually(t, 3*time.Second, "no process left", func() bool { return len(p.left(t)) == 0 })
+				t.Logf("all gone after %v", took.Round(time.Millisecond))
+			})
+		}
+	}
+}
+
+// The guardian is one for each program, and holds nothing that others wait for.
+func TestGuardian(t *testing.T) {
+	p := run(t, "starts roles", "test/wait", "test/nest=test/wait")
+	guardians := func() (found []string) {
+		for _, member := range p.left(t) {
+			command, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", member.PID))
+			if err == nil && strings.Contains(string(command), "guardian") {
+				found = append(found, fmt.Sprint(member.PID))
+			}
+		}
+		return found
+	}
+	eventually(t, time.Second, "guardian started", func() bool { return len(guardians()) > 0 })
+	if found := guardians(); len(found) != 1 {
+		t.Fatalf("%d guardians", len(found))
+	}
+	links, err := os.ReadDir("/proc/" + guardians()[0] + "/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range links {
+		target, err := os.Readlink("/proc/" + guardians()[0] + "/fd/" + link.Name())
+		if err == nil && strings.HasPrefix(target, "pipe:") && link.Name() != "3" {
+			t.Errorf("the guardian holds descriptor %s, %s", link.Name(), target)
+		}
+	}
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Wait(); p.ProcessState.ExitCode() != 128+int(syscall.SIGTERM) {
+		t.Errorf("the program ended with %v: %s", err, p.stderr.String())
+	}
+	if left := p.left(t); len(left) != 0 {
+		t.Errorf("left after the program's own exit: %v", left)
+	}
+}
