@@ -12,7 +12,6 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/multiproc-go/multiproc/spawn"
 )
@@ -31,7 +30,8 @@ func init() {
 	spawn.RegisterRole("test/shell", shell)
 	spawn.RegisterRole("test/facts", facts)
 	spawn.RegisterRole("test/files", files)
-	spawn.RegisterRole("test/nest", nest)
+	spawn.RegisterRole("test/nest", nest(nil))
+	spawn.RegisterRole("test/nest-detached", nest(&spawn.Options{Detached: true}))
 }
 
 // waiting says hello with its argument and waits for the end.
@@ -110,9 +110,9 @@ func facts(ctx context.Context, c *spawn.Child) error {
 	var answer string
 	switch string(c.Argument) {
 	case "procs":
-		answer = fmt.Sprint(runtime.GOMAXPROCS(0), os.Getenv("GOMAXPROCS"))
+		answer = fmt.Sprint(runtime.GOMAXPROCS(0)) + os.Getenv("GOMAXPROCS")
 	case "memory":
-		answer = fmt.Sprint(debug.SetMemoryLimit(-1), os.Getenv("GOMEMLIMIT"))
+		answer = fmt.Sprint(debug.SetMemoryLimit(-1)) + os.Getenv("GOMEMLIMIT")
 	case "name":
 		comm, err := os.ReadFile("/proc/self/comm")
 		if err != nil {
@@ -149,7 +149,6 @@ func facts(ctx context.Context, c *spawn.Child) error {
 		}
 		answer = string(text)
 	case "nice":
-		time.Sleep(0)
 		out, err := exec.Command("nice").Output()
 		if err != nil {
 			return err
@@ -183,14 +182,20 @@ func files(_ context.Context, c *spawn.Child) error {
 }
 
 // nest starts a child of its own, which runs the role that the argument names, and answers with its pid.
-func nest(ctx context.Context, c *spawn.Child) error {
-	p, err := spawn.StartRole(ctx, string(c.Argument), nil, nil, nil)
-	if err != nil {
-		return err
+func nest(o *spawn.Options) func(ctx context.Context, c *spawn.Child) error {
+	return func(ctx context.Context, c *spawn.Child) error {
+		role := "test/wait"
+		if len(c.Argument) > 0 {
+			role = string(c.Argument)
+		}
+		p, err := spawn.StartRole(ctx, role, nil, nil, o)
+		if err != nil {
+			return err
+		}
+		if err := c.Hello(fmt.Sprint(p.PID())); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return ctx.Err()
 	}
-	if err := c.Hello(fmt.Sprint(p.PID())); err != nil {
-		return err
-	}
-	<-ctx.Done()
-	return ctx.Err()
 }
