@@ -167,6 +167,18 @@ func (c *Conn) writeLocked(length int64, parts [][]byte) error {
 	return err
 }
 
+// writeFrames writes frames that are complete with their headers.
+func (c *Conn) writeFrames(frames net.Buffers) error {
+	c.writeMu.Lock()
+	defer c.writeMu.Unlock()
+	if c.broken == nil {
+		if _, err := frames.WriteTo(c.conn); err != nil {
+			c.broken = fmt.Errorf("wire: write: %w", err)
+		}
+	}
+	return c.broken
+}
+
 // Close closes the network connection, which ends every ReadFrame and WriteFrame with an error that wraps
 // net.ErrClosed. It is safe for concurrent use; later calls return what the first did.
 func (c *Conn) Close() error { return c.close() }

@@ -1,0 +1,387 @@
+package wire
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io/fs"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// serving is a Caller and the end of the Serve that answers it.
+type serving struct {
+	*Caller
+	client *Conn
+	ended  chan error // Serve's result
+}
+
+func serve(t testing.TB, near, far *Conn, h Handler, co *CallOptions, so *ServeOptions) *serving {
+	t.Helper()
+	s := &serving{Caller: NewCaller(near, co), client: near, ended: make(chan error, 1)}
+	go func() { s.ended <- Serve(context.Background(), far, h, so); close(s.ended) }()
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		<-s.ended
+	})
+	return s
+}
+
+// method carries out the methods that the tests call.
+func method(ctx context.Context, r *Request) Reply {
+	switch r.Method {
+	case "echo":
+		return Reply{Payload: r.Argument}
+	case "object":
+		return Reply{Kind: Proxy, Payload: binary.BigEndian.AppendUint64(nil, r.Object)}
+	case "fail":
+		return ErrorReply(fs.ErrExist)
+	case "panic":
+		panic("boom")
+	case "wait":
+		<-ctx.Done()
+		return ErrorReply(ctx.Err())
+	case "grant": // carried out although the caller gave up
+		<-ctx.Done()
+		return Reply{Payload: []byte("granted")}
+	}
+	return Reply{Kind: "#NONSENSE"}
+}
+
+func dialled(t testing.TB, co *CallOptions, so *ServeOptions) *serving {
+	near, far := connPair(t, 64<<20)
+	return serve(t, near, far, method, co, so)
+}
+
+func TestManyCallsAtOnce(t *testing.T) {
+	for _, so := range []*ServeOptions{nil, {Inline: func(uint64, string) bool { return true }}} {
+		s := dialled(t, nil, so)
+		var callers sync.WaitGroup
+		for n := range 32 {
+			callers.Go(func() {
+				for i := range 50 {
+					argument := bytes.Repeat([]byte{byte(n)}, i*i*n)
+					got, err := s.Call(context.Background(), 0, "echo", argument)
+					if err != nil || got.Kind != Return || !bytes.Equal(got.Payload, argument) {
+						t.Errorf("%d bytes for %d: %v", len(got.Payload), len(argument), err)
+						return
+					}
+				}
+			})
+		}
+		callers.Wait()
+	}
+}
+
+func TestKindsOfReply(t *testing.T) {
+	s, ctx := dialled(t, nil, nil), context.Background()
+	if got, err := s.Call(ctx, 1<<40, "object", nil); err != nil || got.Kind != Proxy || binary.BigEndian.Uint64(got.Payload) != 1<<40 {
+		t.Error(got, err)
+	}
+	var remote *RemoteError
+	if _, err := s.Call(ctx, 0, "fail", nil); !errors.Is(err, fs.ErrExist) || !errors.As(err, &remote) {
+		t.Error(err)
+	}
+	if _, err := s.Call(ctx, 0, "panic", nil); !errors.As(err, &remote) || !remote.Panic || !strings.Contains(remote.Stack, "call_test.go") {
+		t.Errorf("%+v", err)
+	}
+	if _, err := s.Call(ctx, 0, "?", nil); !errors.Is(err, ErrProtocol) {
+		t.Error(err)
+	}
+}
+
+func TestCancelIsAnsweredWithAVerdict(t *testing.T) {
+	s := dialled(t, &CallOptions{VerdictTimeout: time.Minute}, nil)
+	for range 20 {
+		ctx, cancel := context.WithCancel(context.Background())
+		result := make(chan error, 2)
+		go func() {
+			_, err := s.Call(ctx, 0, "wait", nil)
+			result <- err
+		}()
+		go func() {
+			got, err := s.Call(ctx, 0, "grant", nil)
+			if err == nil && string(got.Payload) != "granted" {
+				err = errors.New("no grant")
+			}
+			if errors.Is(err, context.Canceled) { // it was withdrawn before it was sent
+				err = nil
+			}
+			result <- err
+		}()
+		if _, err := s.Call(context.Background(), 0, "echo", nil); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		for range 2 {
+			if err := <-result; err != nil && !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+		}
+		if _, err := s.Call(ctx, 0, "echo", nil); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+	}
+	cause := errors.New("cause")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	result := make(chan error)
+	go func() { _, err := s.Call(ctx, 0, "wait", nil); result <- err }()
+	cancel(cause)
+	if err := <-result; !errors.Is(err, cause) {
+		t.Error(err)
+	}
+}
+
+func TestAGrantThatWonIsReturned(t *testing.T) {
+	entered := make(chan struct{})
+	near, far := connPair(t, 0)
+	s := serve(t, near, far, func(ctx context.Context, r *Request) Reply {
+		close(entered)
+		return method(ctx, r)
+	}, nil, nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() { <-entered; cancel() }()
+	if got, err := s.Call(ctx, 0, "grant", nil); err != nil || string(got.Payload) != "granted" {
+		t.Error(got, err)
+	}
+}
+
+func TestNoVerdictLosesTheConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		go func() { // reads, and never answers
+			for c := NewConn(far, 0); ; {
+				if _, err := c.ReadFrame(nil); err != nil {
+					return
+				}
+			}
+		}()
+		c := NewCaller(NewConn(near, 0), nil)
+		other := make(chan error)
+		go func() { _, err := c.Call(context.Background(), 0, "other", nil); other <- err }()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		began := time.Now()
+		_, err := c.Call(ctx, 0, "x", nil)
+		if took := time.Since(began); !errors.Is(err, ErrConnectionLost) || took != time.Minute+DefaultVerdictTimeout {
+			t.Error(err, took)
+		}
+		if err := <-other; !errors.Is(err, ErrConnectionLost) {
+			t.Error(err)
+		}
+		<-c.Lost()
+		if _, err := c.Call(context.Background(), 0, "x", nil); !errors.Is(err, ErrConnectionLost) || !errors.Is(c.Err(), ErrConnectionLost) {
+			t.Error(err, c.Err())
+		}
+		_, _ = c.Close(), far.Close()
+	})
+}
+
+// A large argument in front of it must not keep a Cancel, or a small call, from its way.
+func TestLargeArgumentsLeaveRoom(t *testing.T) {
+	near, far := net.Pipe()
+	peer := NewConn(far, 0)
+	c := NewCaller(NewConn(near, 0), nil)
+	defer c.Close()
+	defer far.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	result := make(chan error, 1)
+	go func() { _, err := c.Call(ctx, 0, "large", make([]byte, 64<<20)); result <- err }()
+	frame, seen := []byte(nil), 0
+	for cancelled := false; ; seen++ {
+		var err error
+		if frame, err = peer.ReadFrame(frame); err != nil {
+			t.Fatal(err)
+		}
+		if kindOf(frame) == kindSegment && !cancelled {
+			cancel()
+			cancelled = true
+		}
+		if kindOf(frame) == kindCancel {
+			break
+		}
+	}
+	if limit := 4 * batchSize / segmentSize; seen > limit {
+		t.Errorf("a Cancel came after %d frames", seen)
+	}
+	payload := AppendError(nil, context.Canceled)
+	header, _ := (&replyHeader{kindReply, 1, string(Error), uint64(len(payload))}).MarshalMsg(nil)
+	if err := peer.WriteFrame(header, payload); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-result; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+func TestLimitsOfMessages(t *testing.T) {
+	near, far := connPair(t, 1000)
+	s := serve(t, near, far, func(_ context.Context, r *Request) Reply {
+		return Reply{Payload: make([]byte, 2*len(r.Argument))}
+	}, nil, nil)
+	ctx := context.Background()
+	if _, err := s.Call(ctx, 0, "x", make([]byte, 1001)); !errors.Is(err, ErrFrameTooLarge) {
+		t.Error(err)
+	}
+	var remote *RemoteError
+	if _, err := s.Call(ctx, 0, "x", make([]byte, 501)); !errors.As(err, &remote) {
+		t.Error(err)
+	}
+	if _, err := s.Call(ctx, 0, strings.Repeat("x", segmentSize), nil); !errors.Is(err, ErrFrameTooLarge) {
+		t.Error(err)
+	}
+	if got, err := s.Call(ctx, 0, "x", make([]byte, 500)); err != nil || len(got.Payload) != 1000 {
+		t.Error(err)
+	}
+}
+
+func TestTooManyCalls(t *testing.T) {
+	s := dialled(t, nil, &ServeOptions{MaxCalls: 1})
+	ctx, cancel := context.WithCancel(context.Background())
+	result := make(chan error, 2)
+	for range 2 {
+		go func() { _, err := s.Call(ctx, 0, "wait", nil); result <- err }()
+	}
+	if err := <-result; !errors.Is(err, ErrTooManyCalls) {
+		t.Error(err)
+	}
+	cancel()
+	if err := <-result; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+func TestAClientThatDoesNotReadIsDropped(t *testing.T) {
+	near, far := connPair(t, 0)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- Serve(context.Background(), far, func(context.Context, *Request) Reply {
+			return Reply{Payload: make([]byte, 1<<20)}
+		}, &ServeOptions{OutputLimit: 2 << 20})
+	}()
+	err := near.WriteFrame([]byte(preface))
+	for call := uint64(1); err == nil && call < 100; call++ {
+		var header []byte
+		if header, err = (&requestHeader{kindRequest, call, 0, "x", 0}).MarshalMsg(nil); err == nil {
+			err = near.WriteFrame(header)
+		}
+	}
+	if err := <-ended; !errors.Is(err, ErrOutputLimit) {
+		t.Error(err)
+	}
+}
+
+func TestServeRefusesNonsense(t *testing.T) {
+	request, _ := (&requestHeader{kindRequest, 1, 0, "wait", 10}).MarshalMsg(nil)
+	segment, _ := (&segmentHeader{kindSegment, 1}).MarshalMsg(nil)
+	for name, frames := range map[string][][]byte{
+		"another protocol": {[]byte("hello")},
+		"no message":       {[]byte(preface), []byte("hello")},
+		"half a header":    {[]byte(preface), request[:3]},
+		"too much":         {[]byte(preface), append(request[:len(request):len(request)], make([]byte, 11)...)},
+		"twice":            {[]byte(preface), request, request},
+		"a lone segment":   {[]byte(preface), append(segment, 1)},
+	} {
+		near, far := connPair(t, 0)
+		for _, frame := range frames {
+			if err := near.WriteFrame(frame); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := Serve(context.Background(), far, method, nil); !errors.Is(err, ErrProtocol) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	near, far := connPair(t, 100)
+	huge, _ := (&requestHeader{kindRequest, 1, 0, "wait", 1 << 60}).MarshalMsg(nil)
+	_ = errors.Join(near.WriteFrame([]byte(preface)), near.WriteFrame(huge))
+	if err := Serve(context.Background(), far, method, nil); !errors.Is(err, ErrFrameTooLarge) {
+		t.Error(err)
+	}
+}
+
+func TestServeEnds(t *testing.T) {
+	s := dialled(t, nil, nil)
+	result := make(chan error)
+	go func() { _, err := s.Call(context.Background(), 0, "wait", nil); result <- err }()
+	if _, err := s.Call(context.Background(), 0, "echo", nil); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := <-result; !errors.Is(err, ErrClosed) || !errors.Is(s.Err(), ErrClosed) {
+		t.Error(err, s.Err())
+	}
+	if err := <-s.ended; err != nil {
+		t.Error(err)
+	}
+
+	near, far := connPair(t, 0)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := Serve(ctx, far, method, nil); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	c := NewCaller(near, nil)
+	defer c.Close()
+	if _, err := c.Call(context.Background(), 0, "echo", nil); !errors.Is(err, ErrConnectionLost) {
+		t.Error(err)
+	}
+}
+
+// However Call, Cancel and Close meet, nothing hangs and nothing stays behind: TestMain looks.
+func TestCloseACallerAtAnyMoment(t *testing.T) {
+	for n := range 50 {
+		s := dialled(t, nil, nil)
+		ctx, cancel := context.WithCancel(context.Background())
+		var all sync.WaitGroup
+		for i := range 6 {
+			all.Go(func() { _, _ = s.Call(ctx, 0, []string{"wait", "grant", "echo"}[i%3], make([]byte, n*10_000)) })
+		}
+		all.Go(cancel)
+		all.Go(func() { _ = s.Close() })
+		all.Go(func() { _ = s.Close() })
+		all.Wait()
+		cancel()
+	}
+}
+
+func BenchmarkCall(b *testing.B) {
+	for _, size := range []int{16, 1 << 20} {
+		for name, so := range map[string]*ServeOptions{"goroutine": nil, "inline": {Inline: func(uint64, string) bool { return true }}} {
+			argument := make([]byte, size)
+			b.Run(name+"/"+map[int]string{16: "16B", 1 << 20: "1MiB"}[size], func(b *testing.B) {
+				s := dialled(b, nil, so)
+				b.ReportAllocs()
+				b.SetBytes(int64(2 * size))
+				for b.Loop() {
+					if _, err := s.Call(context.Background(), 0, "echo", argument); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+	b.Run("parallel", func(b *testing.B) {
+		s := dialled(b, nil, nil)
+		b.SetParallelism(8)
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				if _, err := s.Call(context.Background(), 0, "echo", nil); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	})
+}

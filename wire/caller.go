@@ -1,0 +1,247 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// preface is the payload of the first frame that a Caller sends: it chooses the protocol.
+const preface = "multiproc msgp 1"
+
+var (
+	// ErrConnectionLost is wrapped when a connection ended, or gave no verdict in time, with calls in flight or
+	// before a call.
+	ErrConnectionLost = errors.New("connection lost")
+	// ErrClosed is wrapped when a Caller was closed.
+	ErrClosed = errors.New("closed")
+)
+
+// Defaults of CallOptions and ServeOptions.
+const (
+	DefaultVerdictTimeout = time.Second
+	DefaultOutputLimit    = 16 << 20 // bytes
+	DefaultMaxCalls       = 10_000
+)
+
+// CallOptions are a Caller's. Zero values are the defaults.
+type CallOptions struct {
+	// VerdictTimeout is how long a call whose context ended waits for the server to say whether it was carried out.
+	// After it, or as long without progress of a reply that has begun, the connection is lost.
+	VerdictTimeout time.Duration
+	// OutputLimit is how many bytes of arguments may wait to be written before a further Call has to wait.
+	OutputLimit int64
+}
+
+// A Caller makes calls over one connection, any number of them at once: replies come in any order, a blocked call
+// blocks no other, and large arguments and results are interleaved. It is safe for concurrent use.
+type Caller struct {
+	conn    *Conn
+	limit   int64 // bytes of one argument or result
+	verdict time.Duration
+	out     *outbox
+	last    atomic.Uint64 // the last call's number
+	running atomic.Int32
+	lost    chan struct{} // closed once both goroutines have ended
+
+	mu    sync.Mutex // guards the fields below
+	calls map[uint64]*pending
+	ended error // why no call may begin any more; set once, before lost is closed
+}
+
+// A pending is a call that waits for its reply.
+type pending struct {
+	reply    chan Reply // holds one
+	progress atomic.Int64
+}
+
+// NewCaller begins to call over c, which it owns from then on. c's limit for frames becomes the limit for each argument
+// and result, in bytes. options may be nil. It does not block. Close it to
+// let go of its goroutines.
+func NewCaller(c *Conn, options *CallOptions) *Caller {
+	var o CallOptions
+	if options != nil {
+		o = *options
+	}
+	caller := &Caller{
+		conn:    c,
+		limit:   limitMessages(c),
+		verdict: orDefault(o.VerdictTimeout, DefaultVerdictTimeout),
+		out:     newOutbox(c, orDefault(o.OutputLimit, DefaultOutputLimit)),
+		lost:    make(chan struct{}),
+		calls:   make(map[uint64]*pending),
+	}
+	caller.out.overtake([]byte(preface))
+	caller.running.Store(2)
+	go caller.run(caller.out.run) // both are joined by Close, which waits for lost
+	go caller.run(caller.read)
+	return caller
+}
+
+// run is one of the two goroutines. The one that ends last tells.
+func (c *Caller) run(loop func() error) {
+	c.end(loop())
+	if c.running.Add(-1) == 0 {
+		close(c.lost)
+	}
+}
+
+func orDefault[N int | int64 | time.Duration](n, otherwise N) N {
+	if n <= 0 {
+		return otherwise
+	}
+	return n
+}
+
+// Call calls a method of an object with an encoded argument, and returns its reply, of the kind Return or Proxy. It
+// blocks until then. When ctx ends first, the server is asked to give up, and its verdict is what Call returns: what
+// was carried out in spite of it is a reply with a nil error. argument must not change until Call returns.
+//
+// Errors are what the method returned, as a *[RemoteError]; or wrap ctx's error, in which case nothing was carried
+// out (as far as the method says); or ErrConnectionLost or ErrClosed, which leave that open; or ErrFrameTooLarge,
+// for an argument beyond the connection's limit.
+func (c *Caller) Call(ctx context.Context, object uint64, method string, argument []byte) (Reply, error) {
+	if err := checkCall(method, argument, c.limit); err != nil {
+		return Reply{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return Reply{}, fmt.Errorf("wire: call %s: %w", method, context.Cause(ctx))
+	}
+	call := c.last.Add(1)
+	header, err := (&requestHeader{kindRequest, call, object, method, uint64(len(argument))}).MarshalMsg(nil)
+	if err != nil {
+		return Reply{}, fmt.Errorf("wire: call %s: %w", method, err)
+	}
+	p := &pending{reply: make(chan Reply, 1)}
+	if err := c.enter(call, p); err != nil {
+		return Reply{}, fmt.Errorf("wire: call %s: %w", method, err)
+	}
+	defer c.leave(call)
+	if err := c.out.addWaiting(ctx, &outMessage{call: call, header: header, payload: argument}); err != nil {
+		return Reply{}, fmt.Errorf("wire: call %s: %w", method, err)
+	}
+	select {
+	case reply := <-p.reply:
+		return reply.result(ctx, method)
+	case <-ctx.Done():
+		return c.giveUp(ctx, call, p, method)
+	case <-c.lost:
+		return c.lastReply(ctx, p, method)
+	}
+}
+
+// limitMessages returns a connection's limit for frames, which becomes that for messages: their frames are short.
+func limitMessages(c *Conn) int64 { return c.maxFrame.Swap(2 * segmentSize) }
+
+func checkCall(method string, argument []byte, limit int64) error {
+	if len(method) > segmentSize/2 {
+		return fmt.Errorf("wire: call: %w: a method's name of %d bytes", ErrFrameTooLarge, len(method))
+	}
+	if err := checkFrame(int64(len(argument)), limit); err != nil {
+		return fmt.Errorf("wire: call %s: argument: %w", method, err)
+	}
+	return nil
+}
+
+// giveUp waits for the verdict over a call whose context has ended.
+func (c *Caller) giveUp(ctx context.Context, call uint64, p *pending, method string) (Reply, error) {
+	if c.out.withdraw(call) {
+		return Reply{}, fmt.Errorf("wire: call %s: %w", method, context.Cause(ctx))
+	}
+	cancel, _ := (&cancelHeader{kindCancel, call}).MarshalMsg(nil) // numbers always encode
+	c.out.overtake(cancel)
+	timer := time.NewTimer(c.verdict)
+	defer timer.Stop()
+	for seen := int64(0); ; {
+		select {
+		case reply := <-p.reply:
+			return reply.result(ctx, method)
+		case <-c.lost:
+			return c.lastReply(ctx, p, method)
+		case <-timer.C:
+			if now := p.progress.Load(); now > seen {
+				seen = now
+				timer.Reset(c.verdict)
+				continue
+			}
+			c.end(fmt.Errorf("%w: no verdict over a cancelled call within %v", ErrConnectionLost, c.verdict))
+		}
+	}
+}
+
+// lastReply returns the reply that came just before the connection was lost, or why it was.
+func (c *Caller) lastReply(ctx context.Context, p *pending, method string) (Reply, error) {
+	select {
+	case reply := <-p.reply:
+		return reply.result(ctx, method)
+	default:
+		return Reply{}, fmt.Errorf("wire: call %s: %w", method, c.Err())
+	}
+}
+
+func (c *Caller) enter(call uint64, p *pending) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended != nil {
+		return c.ended
+	}
+	c.calls[call] = p
+	return nil
+}
+
+func (c *Caller) leave(call uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.calls, call)
+}
+
+func (c *Caller) find(call uint64) *pending {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.calls[call]
+}
+
+// end makes both goroutines return; the first reason stays.
+func (c *Caller) end(why error) {
+	if errors.Is(why, io.EOF) {
+		why = errors.New("the peer closed it")
+	}
+	if !errors.Is(why, ErrClosed) && !errors.Is(why, ErrConnectionLost) {
+		why = fmt.Errorf("%w: %w", ErrConnectionLost, why)
+	}
+	c.mu.Lock()
+	if c.ended == nil {
+		c.ended = why
+	}
+	why = c.ended
+	c.mu.Unlock()
+	c.out.end(why)
+	_ = c.conn.Close() // it is over either way
+}
+
+// Lost returns a channel that is closed once no further reply can come: the connection has ended, or Close was called.
+func (c *Caller) Lost() <-chan struct{} { return c.lost }
+
+// Err returns nil until Lost is closed, and then why: an error that wraps ErrConnectionLost or ErrClosed.
+func (c *Caller) Err() error {
+	select {
+	case <-c.lost:
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.ended
+	default:
+		return nil
+	}
+}
+
+// Close closes the connection: calls in flight end with an error that wraps ErrClosed. It waits for the Caller's
+// goroutines, and returns nil. It is safe for concurrent use and may be called again.
+func (c *Caller) Close() error {
+	c.end(ErrClosed)
+	<-c.lost
+	return nil
+}
