@@ -73,7 +73,7 @@ func (e *ExitError) detail() string {
 		return first
 	}
 	tail := strings.TrimSpace(e.Stderr)
-	return tail[strings.LastIndexByte(tail, '\n')+1:]
+	return strings.TrimPrefix(tail[strings.LastIndexByte(tail, '\n')+1:], e.Name+": ")
 }
 
 // A StartError is why a process did not get ready. That process is dead and reaped when the error is returned.
