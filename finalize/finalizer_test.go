@@ -59,6 +59,9 @@ func TestRunOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	j.check(t, "pool", "late manager", "second manager", "first manager", "process", "files")
+	if len(r.list) > 0 {
+		t.Errorf("%d finalizers are still in the registry", len(r.list))
+	}
 	if err := r.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -148,6 +151,9 @@ func TestCancel(t *testing.T) {
 	}
 	if f.Cancel() || f.Active() {
 		t.Error("active after Cancel")
+	}
+	if len(r.list) > 0 {
+		t.Error("still in the registry")
 	}
 	if err := errors.Join(f.Call(t.Context()), r.Run(t.Context())); err != nil {
 		t.Error(err)

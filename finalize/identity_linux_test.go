@@ -110,19 +110,7 @@ func TestRecycledPIDIsNotSignalled(t *testing.T) {
 }
 
 func TestThreadIsNoProcess(t *testing.T) {
-	other := make(chan int)
-	release := make(chan struct{})
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		other <- unix.Gettid()
-		<-release
-	}()
-	thread := <-other
-	defer close(release)
-	if thread == os.Getpid() {
-		t.Skip("this goroutine runs on the thread that leads the process")
-	}
+	thread := anotherThread(t)
 	if id, err := Identify(thread); !errors.Is(err, os.ErrProcessDone) {
 		t.Errorf("a thread was identified as %v, %v", id, err)
 	}
