@@ -17,6 +17,12 @@ import (
 // begin starts a role, whose process is ended and waited for with the test.
 func begin(t *testing.T, role, argument string, o *spawn.Options) *spawn.Process {
 	t.Helper()
+	if o == nil {
+		o = &spawn.Options{}
+	}
+	if o.Stderr == nil {
+		o.Stderr = new(discard) // crashes are not for the eyes of who reads the test's output
+	}
 	p, err := spawn.StartRole(t.Context(), role, []byte(argument), nil, o)
 	if err != nil {
 		t.Fatal(err)
