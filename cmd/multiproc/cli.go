@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -110,15 +112,22 @@ func execute(ctx context.Context, arguments []string) error {
 	return nil
 }
 
+// How kong writes the usage of map, and how it is easier to understand.
+const (
+	kongMapUsage = "multiproc map [<command> ...] [flags]"
+	mapUsage     = "multiproc map [flags] -- COMMAND [ARG...] [::: ITEM...]"
+)
+
 // parse fills g from the command line. done is true when help was asked for and
 // has been printed.
 func parse(g *grammar, arguments []string, help io.Writer) (command string, done bool, err error) {
+	var page bytes.Buffer
 	parser, err := kong.New(g,
 		kong.Name("multiproc"),
 		kong.Description("Run commands in worker processes, and lose nothing when one of them dies."),
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Writers(help, io.Discard),
+		kong.Writers(&page, io.Discard),
 		kong.Exit(func(int) { done = true }),
 		kong.Vars{"processors": strconv.Itoa(runtime.GOMAXPROCS(0))},
 	)
@@ -128,7 +137,9 @@ func parse(g *grammar, arguments []string, help io.Writer) (command string, done
 	parsed, err := parser.Parse(arguments)
 	switch {
 	case done:
-		return "", true, nil
+		text := strings.Replace(page.String(), kongMapUsage, mapUsage, 1)
+		_, err = io.WriteString(help, text)
+		return "", true, err
 	case err != nil:
 		return "", false, err
 	default:

@@ -15,7 +15,7 @@ import (
 )
 
 // shownItem is how many bytes of an item are shown in a message.
-const shownItem = 60
+const shownItem = 120
 
 // verdict is what became of an item in one attempt.
 type verdict struct {
