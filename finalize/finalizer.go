@@ -53,8 +53,8 @@ func Register(priority int, fn func(context.Context) error) *Finalizer {
 }
 
 // Call runs the finalizer, unless it was called or cancelled before, and returns
-// its error, or a [*PanicError]. It is called in a goroutine of its own with a
-// context of ctx's, even if ctx has ended.
+// its error, or a [*PanicError]. The function is called in a goroutine of its own
+// with ctx, even if that has ended.
 //
 // Later and concurrent calls wait for the first one and return the same error,
 // without regard to the first one's context. A call whose ctx ends returns

@@ -111,15 +111,20 @@ func (p *proc) environment(pid int) ([]byte, error) {
 }
 
 // lastPID returns the number that the kernel gave to a process or thread most
-// recently, or 0 if that cannot be known.
+// recently, or 0 if that cannot be known. Some kernels lack the file that is for
+// this; loadavg has the number as well, but some containers have a false loadavg.
 func (p *proc) lastPID() int {
-	line, err := p.readPath("loadavg", &p.line)
-	if err != nil {
-		return 0
+	for _, path := range [...]string{"sys/kernel/ns_last_pid", "loadavg"} {
+		line, err := p.readPath(path, &p.line)
+		if err != nil {
+			continue
+		}
+		line = bytes.TrimSuffix(line, []byte("\n"))
+		if last, ok := number(line[bytes.LastIndexByte(line, ' ')+1:]); ok {
+			return int(last)
+		}
 	}
-	line = bytes.TrimSuffix(line, []byte("\n"))
-	last, _ := number(line[bytes.LastIndexByte(line, ' ')+1:])
-	return int(last)
+	return 0
 }
 
 // read reads a file of a process whole into a buffer, which it may enlarge.

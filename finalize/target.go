@@ -26,7 +26,7 @@ type Reaper struct {
 
 // Reap starts waiting for p, which must be a child of the calling process, and
 // returns at once. From then on p belongs to the Reaper: nobody else may call its
-// Wait or Release. Its one goroutine ends when the process does. For an *exec.Cmd,
+// Wait or Release. Its one goroutine, and the thread that it takes, end when the process does. For an *exec.Cmd,
 // whose Wait must be called, write a Target with a goroutine that calls it.
 func Reap(p *os.Process) *Reaper {
 	r := &Reaper{process: p, done: make(chan struct{})}
