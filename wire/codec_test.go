@@ -254,9 +254,14 @@ func (m *ringMessage) MarshalMsg(b []byte) ([]byte, error) {
 }
 
 func (m *ringMessage) UnmarshalMsg(b []byte) ([]byte, error) {
-	_, b, err := msgp.ReadArrayHeaderBytes(b)
-	if err != nil || msgp.IsNil(b) {
-		return b[1:], err
+	n, b, err := msgp.ReadArrayHeaderBytes(b)
+	switch {
+	case err != nil:
+		return b, err
+	case n != 1:
+		return b, msgp.ArrayError{Wanted: 1, Got: n}
+	case msgp.IsNil(b):
+		return b[1:], nil
 	}
 	m.Next = new(ringMessage)
 	return m.Next.UnmarshalMsg(b)

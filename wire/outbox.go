@@ -34,7 +34,7 @@ type outbox struct {
 	urgent  [][]byte   // whole payloads of frames that overtake the messages
 	queue   []*outMessage
 	waiting int64         // bytes of payload in queue
-	room    chan struct{} // closed and replaced when waiting shrinks
+	room    chan struct{} // closed when waiting shrinks; nil while nobody waits for it
 	closed  error
 
 	// Of the running goroutine alone.
@@ -44,7 +44,7 @@ type outbox struct {
 }
 
 func newOutbox(c *Conn, limit int64) *outbox {
-	return &outbox{conn: c, limit: limit, work: make(chan struct{}, 1), room: make(chan struct{})}
+	return &outbox{conn: c, limit: limit, work: make(chan struct{}, 1)}
 }
 
 // errOutboxFull means that add could have waited.
@@ -74,7 +74,11 @@ func (o *outbox) addLocked(m *outMessage) error {
 func (o *outbox) addWaiting(ctx context.Context, m *outMessage) error {
 	for {
 		o.mu.Lock()
-		err, room := o.addLocked(m), o.room
+		err := o.addLocked(m)
+		if err == errOutboxFull && o.room == nil {
+			o.room = make(chan struct{})
+		}
+		room := o.room
 		o.mu.Unlock()
 		if err != errOutboxFull {
 			return err
@@ -124,8 +128,10 @@ func (o *outbox) end(err error) {
 
 func (o *outbox) shrinkLocked(n int) {
 	o.waiting -= int64(n)
-	close(o.room)
-	o.room = make(chan struct{})
+	if o.room != nil {
+		close(o.room)
+		o.room = nil
+	}
 }
 
 func (o *outbox) signal() {
