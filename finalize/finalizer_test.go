@@ -263,7 +263,7 @@ func TestCallAfterAbandonedCall(t *testing.T) {
 		var r Registry
 		failure := errors.New("failure")
 		f := r.Register(0, func(context.Context) error {
-			time.Sleep(time.Minute) // in synctest's time
+			<-time.After(time.Minute) // in the time of synctest
 			return failure
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -285,7 +285,7 @@ func TestConcurrentRuns(t *testing.T) {
 		var r Registry
 		var ended atomic.Bool
 		r.Register(0, func(context.Context) error {
-			time.Sleep(time.Second) // in synctest's time
+			<-time.After(time.Second) // in the time of synctest
 			ended.Store(true)
 			return nil
 		})
@@ -302,7 +302,8 @@ func TestConcurrentRuns(t *testing.T) {
 		if err := r.Run(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a Run without time to wait for the first one: %v", err)
 		}
-		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		<-time.After(2 * time.Second)
 	})
 }
 

@@ -15,8 +15,8 @@ type Identity struct {
 
 // Identify returns the identity of the process that has the pid now. A zombie has
 // one until it is reaped. If there is no such process, the error wraps
-// [os.ErrProcessDone]. It does not block. The caller knows that the pid is not
-// another process's already, because it has not reaped the child, for example.
+// [os.ErrProcessDone]. It does not block. That the pid is not another process's
+// already is for the caller to know: a child of its own keeps it until it is reaped.
 func Identify(pid int) (Identity, error) { return identify(pid) }
 
 // Alive reports whether the process exists and has not ended; a zombie has. It

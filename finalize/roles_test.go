@@ -97,7 +97,7 @@ func startRole(role string, environment []string) *exec.Cmd {
 func ready() { fmt.Println(os.Getpid()) }
 
 // block is for ever, but not if all else fails.
-func block() { time.Sleep(10 * time.Minute) }
+func block() { <-time.After(10 * time.Minute) }
 
 func exitOn(err error) {
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 )
 
 // A Tree describes processes by what ties them together, and may describe several
-// trees at once: one scan for all of them costs as much as one for each. It is
-// not changed by its use and may be used concurrently.
+// trees at once, since one scan for all of them costs no more than a scan for one.
+// It is not changed by its use and may be used concurrently.
 //
 // A process belongs to the tree if it
 //   - is one of the Roots,
