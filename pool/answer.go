@@ -70,7 +70,10 @@ func (w *worker) await() bool {
 	if !w.tasks.empty() {
 		return true
 	}
-	_, err := w.data.ReadFrame(nil)
+	frame, err := w.data.ReadFrame(nil)
+	if len(frame) > 0 {
+		w.early = append(w.early, frame)
+	}
 	w.patience.slept(time.Since(asleep))
 	return err == nil
 }

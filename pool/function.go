@@ -81,29 +81,28 @@ type entry struct {
 }
 
 // runner decodes an argument, calls fn and encodes what it returns, appended to out. The argument is not
-// kept. A panic in fn is returned as a *wire.PanicError.
+// kept. A panic in fn is returned as a *wire.PanicError. A worker runs one task at a time, so the two values
+// have one place for all calls; nothing of them is kept between calls.
 func runner[A, R any](fn func(context.Context, A) (R, error), args *wire.Codec[A], results *wire.Codec[R],
 ) func(context.Context, []byte, []byte) ([]byte, error) {
+	var call struct {
+		arg    A
+		result R
+	}
 	return func(ctx context.Context, encoded, out []byte) (_ []byte, err error) {
-		returned := false
 		defer func() {
-			if !returned {
-				if value := recover(); value != nil {
-					err = &wire.PanicError{Value: value, Stack: debug.Stack()}
-				}
+			call.arg, call.result = *new(A), *new(R)
+			if value := recover(); value != nil {
+				err = &wire.PanicError{Value: value, Stack: debug.Stack()}
 			}
 		}()
-		var arg A
-		if err := args.Decode(encoded, &arg); err != nil {
-			returned = true
+		if err := args.Decode(encoded, &call.arg); err != nil {
 			return out, fmt.Errorf("pool: the worker cannot decode the argument: %w", err)
 		}
-		result, err := fn(ctx, arg)
-		returned = true
-		if err != nil {
+		if call.result, err = fn(ctx, call.arg); err != nil {
 			return out, err
 		}
-		out, err = results.Append(out, &result)
+		out, err = results.Append(out, &call.result)
 		if err != nil {
 			return out, fmt.Errorf("pool: the worker cannot encode the result: %w", err)
 		}

@@ -81,6 +81,7 @@ func (f *Function[A, R]) pull(ctx context.Context, it *Iterator[R], inputs iter.
 		}
 	}()
 	var slab []byte
+	arg := new(A)
 	for input, err := range inputs {
 		index, ok := it.next()
 		if !ok {
@@ -94,7 +95,8 @@ func (f *Function[A, R]) pull(ctx context.Context, it *Iterator[R], inputs iter.
 			slab = make([]byte, 0, 8<<10)
 		}
 		start := len(slab)
-		encoded, err := encode(ctx, it.job, f.args, index, slab, &input)
+		*arg = input
+		encoded, err := encode(ctx, it.job, f.args, index, slab, arg)
 		if err != nil {
 			it.settle(index, outcome{kind: Failed, err: err})
 			continue
@@ -141,20 +143,25 @@ func (it *Iterator[R]) settle(index int, o outcome) {
 }
 
 func (it *Iterator[R]) place(index int, o outcome) {
+	direct := o.err == nil && it.codec.Direct()
 	s := slot[R]{Result: Result[R]{Index: index}, size: int64(len(o.value)), there: true}
-	s.Value, s.Err = decode(it.codec, o)
+	if !direct { // code of the user's must not run under the lock
+		s.Value, s.Err = decode(it.codec, o)
+	}
 	it.mu.Lock()
 	defer it.mu.Unlock()
 	it.undelivered += s.size
+	at := index - it.taken
 	if it.ordered {
-		it.pending[index-it.taken] = s
-		if index != it.taken {
-			return
-		}
+		it.pending[at] = s
 	} else {
+		at = len(it.pending)
 		it.pending = append(it.pending, s)
 	}
-	if it.waiting > 0 {
+	if direct {
+		it.pending[at].Err = decodeInto(it.codec, o, &it.pending[at].Value)
+	}
+	if it.waiting > 0 && (at == 0 || !it.ordered) {
 		it.ready.Signal()
 	}
 }

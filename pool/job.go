@@ -172,9 +172,15 @@ func decode[R any](codec *wire.Codec[R], o outcome) (value R, err error) {
 	if o.err != nil {
 		return value, o.err
 	}
-	if err := codec.Decode(o.value, &value); err != nil {
-		var zero R
-		return zero, fmt.Errorf("pool: cannot decode the result: %w", err)
+	err = decodeInto(codec, o, &value)
+	return value, err
+}
+
+// decodeInto decodes the value of an outcome into its place, which is zero after an error.
+func decodeInto[R any](codec *wire.Codec[R], o outcome, value *R) error {
+	if err := codec.Decode(o.value, value); err != nil {
+		*value = *new(R)
+		return fmt.Errorf("pool: cannot decode the result: %w", err)
 	}
-	return value, nil
+	return nil
 }

@@ -81,7 +81,7 @@ func (m *mapJob[R]) settle(index int, o outcome) {
 func (m *mapJob[R]) place(index int, o outcome) {
 	err := o.err
 	if err == nil {
-		m.values[index], err = decode(m.codec, o)
+		err = decodeInto(m.codec, o, &m.values[index])
 	}
 	if err != nil {
 		m.mu.Lock()

@@ -32,8 +32,9 @@ type worker struct {
 	control *wire.Conn
 	largest int64
 
-	sequence uint64 // of the next record
-	output   []byte // the encoded result
+	sequence uint64   // of the next record
+	output   []byte   // the encoded result
+	early    [][]byte // large arguments that came before their records were looked at
 	patience patience
 	running  int // while user code runs in loop's goroutine: the size of its record, else 0
 
@@ -249,6 +250,11 @@ func (w *worker) answerError(err error) error {
 
 // readLarge reads the payload of a record that announced one.
 func (w *worker) readLarge() ([]byte, error) {
+	if len(w.early) > 0 {
+		payload := w.early[0]
+		w.early = w.early[1:]
+		return payload, nil
+	}
 	for {
 		frame, err := w.data.ReadFrame(nil)
 		if err != nil || len(frame) > 0 {
