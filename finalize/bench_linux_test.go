@@ -3,6 +3,7 @@ package finalize
 import (
 	"context"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,6 +29,29 @@ func BenchmarkSweep(b *testing.B) {
 			}
 			b.ReportMetric(float64(processes), "processes")
 		})
+	}
+}
+
+// BenchmarkKill is the end of one process, from the signal to a scan that finds
+// nothing.
+func BenchmarkKill(b *testing.B) {
+	for b.Loop() {
+		b.StopTimer()
+		cmd := exec.Command("sleep", "600")
+		if err := cmd.Start(); err != nil {
+			b.Fatal(err)
+		}
+		id, err := Identify(cmd.Process.Pid)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		if n, err := (Tree{Roots: []Identity{id}, Since: id.Start}).Kill(context.Background()); n != 1 || err != nil {
+			b.Fatal(n, err)
+		}
+		b.StopTimer()
+		_ = cmd.Wait()
+		b.StartTimer()
 	}
 }
 

@@ -289,12 +289,13 @@ func TestConcurrentRuns(t *testing.T) {
 			ended.Store(true)
 			return nil
 		})
+		var wait sync.WaitGroup
 		for range 2 {
-			go func() {
+			wait.Go(func() {
 				if err := r.Run(t.Context()); err != nil || !ended.Load() {
 					t.Errorf("Run returned before the finalizer had: %v", err)
 				}
-			}()
+			})
 		}
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
@@ -302,8 +303,7 @@ func TestConcurrentRuns(t *testing.T) {
 		if err := r.Run(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a Run without time to wait for the first one: %v", err)
 		}
-		synctest.Wait()
-		<-time.After(2 * time.Second)
+		wait.Wait()
 	})
 }
 
