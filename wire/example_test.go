@@ -1,0 +1,128 @@
+package wire_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log"
+	"os"
+
+	"github.com/multiproc-go/multiproc/wire"
+)
+
+func Example() {
+	ctx := context.Background()
+	l, err := wire.Listen(ctx, "unix", "", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer l.Close()
+	served := make(chan error, 1)
+	go func() { // usually another process
+		conn, err := l.Accept(ctx)
+		if err == nil {
+			err = wire.Serve(ctx, conn, func(_ context.Context, r *wire.Request) wire.Reply {
+				return wire.Reply{Payload: append([]byte(r.Method+" "), r.Argument...)}
+			}, nil)
+		}
+		served <- err
+	}()
+
+	conn, err := wire.Dial(ctx, "unix", l.Addr().String(), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	caller := wire.NewCaller(conn, nil)
+	reply, err := caller.Call(ctx, 0, "hello", []byte("world"))
+	fmt.Printf("%s %v\n", reply.Payload, err)
+	_ = caller.Close()
+	fmt.Println(<-served)
+	// Output:
+	// hello world <nil>
+	// <nil>
+}
+
+func ExampleCodec() {
+	type job struct {
+		Path  string
+		Sizes []int `msg:"sizes,omitempty"`
+	}
+	codec, err := wire.CodecOf[job]()
+	if err != nil {
+		log.Fatal(err)
+	}
+	encoded, err := codec.Append(nil, &job{Path: "a.png", Sizes: []int{64, 128}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	var received job
+	err = codec.Decode(encoded, &received)
+	fmt.Println(received, err)
+	// Output: {a.png [64 128]} <nil>
+}
+
+func ExampleCodecOf_refused() {
+	type job struct {
+		Name string
+		Done []chan bool
+	}
+	_, err := wire.CodecOf[job]()
+	fmt.Println(err)
+	// Output: wire: type cannot be sent to another process: wire_test.job.Done[] is of type chan bool: it means nothing outside its process
+}
+
+func ExampleRemoteError() {
+	_, err := os.Open("/no/such/file")
+	sent := wire.AppendError(nil, fmt.Errorf("thumbnail: %w", err))
+
+	received, err := wire.DecodeError(sent) // in the caller's process
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(received)
+	fmt.Println(errors.Is(received, fs.ErrNotExist), received.Code)
+	// Output:
+	// thumbnail: open /no/such/file: no such file or directory
+	// true fs.not_exist
+}
+
+func ExampleFindTokens() {
+	codec, err := wire.CodecOf[map[string]any]()
+	if err != nil {
+		log.Fatal(err)
+	}
+	encoded, err := codec.Append(nil, &map[string]any{"lock": wire.Token{Type: "Lock", Address: "/tmp/m/s", ID: 4}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(wire.FindTokens(encoded))
+	// Output: [{Lock /tmp/m/s 4}] <nil>
+}
+
+func ExampleListener() {
+	ctx := context.Background()
+	options := wire.TransportOptions{Auth: wire.AuthOptions{Key: []byte("secret")}, InsecureTCP: true}
+	l, err := wire.Listen(ctx, "tcp", "127.0.0.1:0", &wire.ListenOptions{TransportOptions: options})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer l.Close()
+	sent := make(chan error, 1)
+	go func() {
+		conn, err := wire.Dial(ctx, "tcp", l.Addr().String(), &options)
+		if err == nil {
+			err = errors.Join(conn.WriteFrame([]byte("a "), []byte("frame")), conn.Close())
+		}
+		sent <- err
+	}()
+
+	conn, err := l.Accept(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close()
+	frame, err := conn.ReadFrame(nil)
+	fmt.Printf("%s %v %v\n", frame, err, <-sent)
+	// Output: a frame <nil> <nil>
+}
