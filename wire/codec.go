@@ -33,7 +33,7 @@ const MaxDepth = 10_000
 //   - basic kinds, also named ones, slices of them, and maps of the unnamed ones with keys of type string, int,
 //     int64 or uint64: by code that neither reflects nor allocates (but for what a decoded value is made of);
 //   - types with both of msgp's methods, MarshalMsg and UnmarshalMsg: by those, wherever they are nested;
-//   - other types with encoding's binary or text methods: by those;
+//   - other structs with encoding's binary or text methods: by those;
 //   - everything else field by field: a struct is a map of its exported fields, which `msg:"name,omitempty"`
 //     renames or leaves out and `msg:"-"` ignores, and an embedded struct is a field named for its type.
 //

@@ -167,6 +167,66 @@ func TestStructsSurvive(t *testing.T) {
 	}
 }
 
+// stamped has the methods of its parts, which encode nothing of the rest.
+type stamped struct {
+	time.Time
+	Name string
+}
+
+type extended struct {
+	tokenTuple
+	Extra int
+}
+
+type ownMethods struct {
+	opaque
+	Lost int
+}
+
+func (o ownMethods) MarshalMsg(b []byte) ([]byte, error) { return msgp.AppendInt(b, o.n+1), nil }
+
+type ownBinary struct {
+	*time.Location
+	text string
+}
+
+func (o *ownBinary) MarshalBinary() ([]byte, error) { return []byte(o.text), nil }
+func (o *ownBinary) UnmarshalBinary(b []byte) error { o.text = string(b); return nil }
+
+type level int // with text methods that a plain number does not need
+
+func (l level) MarshalText() ([]byte, error) { return nil, errOwn }
+func (l *level) UnmarshalText([]byte) error  { return errOwn }
+
+func TestMethodsOfEmbeddedFieldsDoNotHideTheRest(t *testing.T) {
+	now := time.Now().Round(0)
+	if got := travel(t, stamped{now, "x"}); !got.Equal(now) || got.Name != "x" {
+		t.Error(got)
+	}
+	if got := travel(t, ownMethods{opaque{1}, 2}); got.n != 2 || got.Lost != 0 {
+		t.Error(got)
+	}
+	if got := travel(t, []ownBinary{{nil, "x"}}); got[0].text != "x" {
+		t.Error(got)
+	}
+	roundTrip(t, level(3))
+	roundTrip(t, []level{1})
+	roundTrip(t, []requestHeader{{kindRequest, 1, 2, "m", 3}}) // generated
+	roundTrip(t, map[string]*errorTuple{"x": {Codes: []string{"a"}}, "y": nil})
+	refused[extended](t, ".tokenTuple is of type")
+	refused[struct {
+		*base
+		Name string
+	}](t, "export it")
+	type ignoring struct {
+		*base `msg:"-"`
+		Name  string
+	}
+	if got := travel(t, ignoring{&base{1}, "x"}); got.base != nil || got.Name != "x" {
+		t.Error(got)
+	}
+}
+
 func TestDecodeOverwritesAndToleratesOtherBuilds(t *testing.T) {
 	type older struct{ A, B int }
 	type newer struct {
@@ -202,8 +262,8 @@ func TestRefusalsNameTheField(t *testing.T) {
 	}](t, `"x"`)
 	type ring *ring
 	refused[ring](t, "itself")
-	type half struct{ halfMethods }
-	refused[half](t, "lacks")
+	refused[halfMethods](t, "lacks")
+	refused[[]*halfMethods](t, "lacks")
 }
 
 type halfMethods struct{ A int }

@@ -1,14 +1,10 @@
 package wire
 
 import (
-	"encoding"
-	"errors"
 	"fmt"
 	"reflect"
 	"sync"
 	"time"
-
-	"github.com/tinylib/msgp/msgp"
 )
 
 // A plan is how values of one type are encoded and decoded by reflection. Plans are made whole before any is
@@ -160,51 +156,6 @@ func unsupported(path string, typ reflect.Type, why string) error {
 		return fmt.Errorf("wire: %w: %v: %s", ErrUnsupportedType, typ, why)
 	}
 	return fmt.Errorf("wire: %w: %s is of type %v: %s", ErrUnsupportedType, path, typ, why)
-}
-
-// methods says by whose methods a type is encoded.
-type methods int
-
-const (
-	noMethods methods = iota
-	msgpMethods
-	binaryMethods
-	textMethods
-)
-
-var (
-	msgpMarshaler     = reflect.TypeFor[msgp.Marshaler]()
-	msgpUnmarshaler   = reflect.TypeFor[msgp.Unmarshaler]()
-	binaryMarshaler   = reflect.TypeFor[encoding.BinaryMarshaler]()
-	binaryUnmarshaler = reflect.TypeFor[encoding.BinaryUnmarshaler]()
-	textMarshaler     = reflect.TypeFor[encoding.TextMarshaler]()
-	textUnmarshaler   = reflect.TypeFor[encoding.TextUnmarshaler]()
-)
-
-func hasMethods(typ reflect.Type) bool {
-	m, err := methodsOf(typ)
-	return m != noMethods || err != nil
-}
-
-// methodsOf looks at the method set of a pointer to typ. Pointers and interfaces have none of their own here:
-// what they lead to is looked at in its turn.
-func methodsOf(typ reflect.Type) (methods, error) {
-	if typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Interface || typ.PkgPath() == "" && typ.Kind() != reflect.Struct {
-		return noMethods, nil
-	}
-	p := reflect.PointerTo(typ)
-	marshals, unmarshals := p.Implements(msgpMarshaler), p.Implements(msgpUnmarshaler)
-	switch {
-	case marshals && unmarshals:
-		return msgpMethods, nil
-	case marshals || unmarshals:
-		return noMethods, errors.New("it has one of the methods MarshalMsg and UnmarshalMsg and lacks the other")
-	case p.Implements(binaryMarshaler) && p.Implements(binaryUnmarshaler):
-		return binaryMethods, nil
-	case p.Implements(textMarshaler) && p.Implements(textUnmarshaler):
-		return textMethods, nil
-	}
-	return noMethods, nil
 }
 
 // emptyFor returns the test that omitempty makes.

@@ -158,6 +158,6 @@ func readAnyExtension(src []byte) (any, []byte, error) {
 	case msgp.Complex128Extension:
 		return boxed(msgp.ReadComplex128Bytes(src))
 	default:
-		return &msgp.RawExtension{Type: kind, Data: append([]byte(nil), body...)}, rest, nil
+		return nil, src, malformed(fmt.Sprintf("an extension of the unknown kind %d", kind))
 	}
 }

@@ -53,6 +53,10 @@ func (b *planner) fields(p *plan, path string) ([]field, error) {
 		if name == "-" {
 			continue
 		}
+		if unreachable(f) {
+			return nil, unsupported(path+"."+f.Name, f.Type, "it is embedded but not exported, which keeps its parts out of "+
+				"reach: export it, or tag it `msg:\"-\"`")
+		}
 		if !f.IsExported() && !promotes(f) {
 			// A blank field is padding; any other one is data that would be lost.
 			hidden = hidden || f.Name != "_"
@@ -137,6 +141,14 @@ func decodeFields(src []byte, fields []field, byName map[string]int, v reflect.V
 // promotes reports whether an unexported field's own exported fields can be reached through it.
 func promotes(f reflect.StructField) bool {
 	return f.Anonymous && f.Type.Kind() == reflect.Struct && !hasMethods(f.Type)
+}
+
+// unreachable reports whether an unexported field has parts that users of the struct see and reflection cannot set.
+func unreachable(f reflect.StructField) bool {
+	if f.IsExported() || !f.Anonymous {
+		return false
+	}
+	return f.Type.Kind() == reflect.Pointer || f.Type.Kind() == reflect.Struct && hasMethods(f.Type)
 }
 
 // A fieldError says in which field a value could not be encoded or decoded.
