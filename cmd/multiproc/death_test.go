@@ -180,6 +180,28 @@ func TestTimeoutsKillDaemonsAndCostNoWorker(t *testing.T) {
 	}
 }
 
+func TestWorkerToldToEndLosesItsCommand(t *testing.T) {
+	needProc(t)
+	seconds := unique()
+	log := filepath.Join(t.TempDir(), "log")
+	p := launch(t, nil, "map", "-j1", "--joblog", log, "--", "sh", "-c", "echo half; sleep "+seconds, "sh", ":::", "a")
+	eventually(t, "the command runs", patience, func() bool { return len(withCommandLine(seconds)) >= 2 })
+	for _, worker := range workersOf(p.cmd.Process.Pid) {
+		if err := syscall.Kill(worker, syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+	}
+	if status := p.wait(); status != exitFailed || p.stdout.String() != "" {
+		t.Errorf("status %d, stdout %q", status, p.stdout.String())
+	}
+	if diff := cmp.Diff(map[string]string{"a": "lost"}, outcomes(t, log)); diff != "" {
+		t.Error(diff)
+	}
+	if left := withCommandLine(seconds); len(left) > 0 {
+		t.Errorf("still running: %v", left)
+	}
+}
+
 func TestDaemonsAreGoneAtTheEnd(t *testing.T) {
 	needProc(t)
 	seconds := unique()

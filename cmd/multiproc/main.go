@@ -12,6 +12,10 @@ import (
 // runCommand is the task that worker processes run.
 var runCommand = pool.RegisterNamed("multiproc.runCommand", command.Run)
 
+func init() {
+	pool.RegisterError("multiproc.cut-short", command.ErrCutShort)
+}
+
 func main() {
 	// Only a second signal ends what is running.
 	spawn.MainWith(&spawn.MainOptions{Grace: -1}, func(ctx context.Context) error {

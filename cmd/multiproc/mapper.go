@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/term"
+
 	"github.com/multiproc-go/multiproc/cmd/multiproc/internal/command"
 	"github.com/multiproc-go/multiproc/cmd/multiproc/internal/items"
 	"github.com/multiproc-go/multiproc/cmd/multiproc/internal/output"
@@ -22,7 +24,7 @@ const (
 
 	// backstop is how long after a command's time is up the pool ends a worker
 	// that did not manage to end the command.
-	backstop = 5 * time.Second
+	backstop = 3 * time.Second
 )
 
 // mapper is one run of a command over its items. Items go from the source to
@@ -105,6 +107,9 @@ func (m *mapper) work(ctx context.Context, abort context.CancelCauseFunc) error 
 
 // feed starts the workers, if there is an item at all, and runs every item.
 func (m *mapper) feed(ctx context.Context, source items.Source) {
+	if m.plan.input != nil && term.IsTerminal(int(m.plan.input.Fd())) {
+		m.printer.Notice("multiproc: reading items from the terminal, one on each line, up to Ctrl-D\n")
+	}
 	first, ok := m.next(source)
 	if !ok {
 		return

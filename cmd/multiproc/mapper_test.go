@@ -81,7 +81,7 @@ func echo(_ context.Context, job command.Job) (command.Report, error) {
 }
 
 func TestEveryOutcomeHasItsRowMessageAndCount(t *testing.T) {
-	tr := newTrial(t, plan{timeout: time.Second}, "ok", "bad", "slow", "lost", "backstop", "odd", "unable", "nul\x00")
+	tr := newTrial(t, plan{timeout: time.Second}, "ok", "bad", "slow", "lost", "backstop", "cut", "odd", "unable", "nul\x00")
 	tr.do(t.Context(), func(_ context.Context, job command.Job) (command.Report, error) {
 		switch job.Arguments[1] {
 		case "bad":
@@ -92,6 +92,8 @@ func TestEveryOutcomeHasItsRowMessageAndCount(t *testing.T) {
 			return command.Report{}, &pool.WorkerLostError{PID: 42, ExitCode: -1, Signal: 9}
 		case "backstop":
 			return command.Report{}, fmt.Errorf("wrapped: %w", pool.ErrTaskTimeout)
+		case "cut":
+			return command.Report{}, fmt.Errorf("%w: received SIGTERM", command.ErrCutShort)
 		case "odd":
 			return command.Report{}, errors.New("something else")
 		case "unable":
@@ -101,7 +103,7 @@ func TestEveryOutcomeHasItsRowMessageAndCount(t *testing.T) {
 	})
 	want := []string{
 		"1 0 0 done ok", "2 3 0 failed bad", "3 -1 15 timeout slow", "4 -1 9 lost lost", "5 -1 0 timeout backstop",
-		"6 -1 0 failed odd", "7 127 0 failed unable", "8 126 0 failed nul\x00",
+		"6 -1 0 lost cut", "7 -1 0 failed odd", "8 127 0 failed unable", "9 126 0 failed nul\x00",
 	}
 	if diff := cmp.Diff(want, tr.rows(t)); diff != "" {
 		t.Error(diff)
@@ -117,7 +119,7 @@ func TestEveryOutcomeHasItsRowMessageAndCount(t *testing.T) {
 			t.Errorf("stderr does not say %q", message)
 		}
 	}
-	if got, want := tr.tally.summary(), "multiproc: 8 items: 1 done, 4 failed, 2 timeout, 1 lost, 0 cancelled\n"; got != want {
+	if got, want := tr.tally.summary(), "multiproc: 9 items: 1 done, 4 failed, 2 timeout, 2 lost, 0 cancelled\n"; got != want {
 		t.Errorf("got  %swant %s", got, want)
 	}
 }

@@ -142,7 +142,7 @@ func (m *mapper) conclude(ctx context.Context, err error) error {
 	if problem == nil && m.tally.failures() == 0 {
 		return nil
 	}
-	if !m.plan.dryRun {
+	if !m.plan.dryRun && m.tally.items() > 0 {
 		m.say(m.tally.summary())
 	}
 	return exitStatus(exitFailed)

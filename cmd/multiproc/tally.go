@@ -25,6 +25,13 @@ func (t *tally) add(o joblog.Outcome) {
 	t.total++
 }
 
+// items returns how many items have ended.
+func (t *tally) items() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.total
+}
+
 // failures returns how many items have ended otherwise than done.
 func (t *tally) failures() int64 {
 	t.mu.Lock()

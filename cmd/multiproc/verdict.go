@@ -48,15 +48,18 @@ func unreported(ctx context.Context, err error, timeout time.Duration) verdict {
 	v := verdict{entry: joblog.Entry{Exit: -1, Outcome: joblog.Failed}}
 	var lost *pool.WorkerLostError
 	switch {
+	case ctx.Err() != nil:
+		v.entry.Outcome = joblog.Cancelled
 	case errors.As(err, &lost):
 		v.entry.Outcome = joblog.Lost
 		v.entry.Signal = int(lost.Signal)
 		v.message = fmt.Sprintf("lost with what it had written: worker process %d died (%s)", lost.PID, howDied(lost))
+	case errors.Is(err, command.ErrCutShort):
+		v.entry.Outcome = joblog.Lost
+		v.message = fmt.Sprintf("lost with what it had written: %v", err)
 	case errors.Is(err, pool.ErrTaskTimeout):
 		v.entry.Outcome = joblog.Timeout
 		v.message = timeoutMessage(timeout)
-	case ctx.Err() != nil:
-		v.entry.Outcome = joblog.Cancelled
 	case errors.Is(err, pool.ErrPoolBroken), errors.Is(err, pool.ErrClosed):
 		v.entry.Outcome = joblog.Cancelled
 		v.fatal = err

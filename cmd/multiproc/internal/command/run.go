@@ -19,10 +19,15 @@ const outputDelay = time.Second
 
 var errTimeout = errors.New("the command's time is up")
 
+// ErrCutShort is the error of a command that was killed because its worker was
+// told to end.
+var ErrCutShort = errors.New("the worker process was told to end")
+
 // Run runs the command and blocks until it has exited and its output has ended.
 // A command that fails, cannot be run or is out of time is a Report as well; the
 // error is nil but when ctx ended first: then the command and all that it has
-// started are killed before Run returns the cause of ctx's end.
+// started are killed before Run returns an error that wraps ErrCutShort and the
+// cause of ctx's end.
 func Run(ctx context.Context, job Job) (Report, error) {
 	if job.Timeout > 0 {
 		limited, cancel := context.WithTimeoutCause(ctx, job.Timeout, errTimeout)
@@ -49,7 +54,7 @@ func Run(ctx context.Context, job Job) (Report, error) {
 		return report, nil
 	}
 	if cause := context.Cause(ctx); cause != errTimeout {
-		return Report{}, cause
+		return Report{}, fmt.Errorf("%w: %w", ErrCutShort, cause)
 	}
 	report.TimedOut, report.Exit = true, -1
 	return report, nil

@@ -214,8 +214,8 @@ func TestEndOfTheContextKillsTheCommandAndIsReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel(stop)
-	if err := <-result; !errors.Is(err, stop) {
-		t.Errorf("got %v, want the cause", err)
+	if err := <-result; !errors.Is(err, stop) || !errors.Is(err, ErrCutShort) {
+		t.Errorf("got %v, want ErrCutShort and the cause", err)
 	}
 }
 

@@ -24,7 +24,7 @@ type Bar struct {
 // are, or -1 as long as nobody knows. The bar is there from the first item that
 // ends.
 func New(w io.Writer, total int64) *Bar {
-	return &Bar{bar: progressbar.NewOptions64(total,
+	bar := progressbar.NewOptions64(total,
 		progressbar.OptionSetWriter(onlyWriter{w}),
 		progressbar.OptionSetDescription("items"),
 		progressbar.OptionSetWidth(30),
@@ -35,7 +35,9 @@ func New(w io.Writer, total int64) *Bar {
 		progressbar.OptionSetRenderBlankState(false),
 		progressbar.OptionSetSpinnerChangeInterval(0), // no goroutine of its own
 		progressbar.OptionClearOnFinish(),
-	)}
+	)
+	bar.StartWithoutRender() // the rate counts from here
+	return &Bar{bar: bar}
 }
 
 // onlyWriter keeps the bar from syncing a file at each step.

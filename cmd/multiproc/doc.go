@@ -1,0 +1,81 @@
+// Command multiproc runs commands in worker processes.
+//
+//	multiproc map [flags] -- COMMAND [ARG...] [::: ITEM...]
+//	multiproc version
+//
+// Map runs COMMAND once for each item: each line of standard input, or of a
+// file (--items FILE), or each ITEM; with -0 items end with a NUL byte instead.
+// {} in any argument stands for the item; with no {} the item is the last
+// argument. No shell comes in between:
+//
+//	find . -name '*.go' | multiproc map -- sha256sum {}
+//	multiproc map -j 4 --timeout 30s -- convert {} {}.jpg ::: *.png
+//
+// # Items
+//
+// A line is an item whatever is in it: nothing, blanks, a leading dash, a
+// carriage return at its end. The last one needs no newline. An item with a NUL
+// byte in it, or of more than 131071 bytes, cannot be an argument: it fails with
+// a message and the others go on. One item is read ahead of those that run, and
+// one buffer of input, so the input may be endless.
+//
+// # Output
+//
+// What a command writes is printed when it has ended: whole, once, standard
+// output and standard error each on their own stream, in the order of the items
+// (--unordered: as they end). What waits for its turn is kept in 16 MiB of
+// memory and beyond in files without a name in the temporary folder. When 1 GiB
+// or the outputs of 65536 items wait, commands that end are held up until the
+// one whose turn it is has ended. Of several attempts (--retries) the last one
+// is printed. What a command that was out of time had written is printed; what
+// one had written whose worker died is not.
+//
+// Commands have /dev/null as standard input. Output that comes more than a
+// second after a command has exited, from what it left in the background, is cut
+// off, and what is left running when all is done is killed.
+//
+// # Outcomes
+//
+// Each item ends in one way, which --joblog writes down in one row, as it ends,
+// and the summary on standard error counts if not all were done:
+//
+//	done       the command exited with status 0
+//	failed     it exited otherwise, died of a signal, or could not be run
+//	           (exit 127: not found; 126: not executable, or no argument)
+//	timeout    it ran longer than --timeout: it and all it had started, also in
+//	           sessions of their own, got SIGTERM and half a second later SIGKILL
+//	lost       its worker process died, and took the command with it
+//	cancelled  it was killed because the whole run was ended
+//
+// --retries N runs what failed, timed out or was lost up to N times more. With
+// --fail-fast nothing more is started after an item has failed for good; what
+// runs then is not killed.
+//
+// The job log has a header and the columns seq (from 1), start (RFC 3339),
+// seconds, exit (-1: none; 128+n: signal n), signal, outcome and item, separated
+// by tabs. In the item, backslash, tab, newline and carriage return are written
+// \\, \t, \n and \r. Items that were not begun have no row.
+//
+// # Signals and exit status
+//
+// After a first SIGINT, SIGTERM or SIGHUP nothing more is started and what runs
+// is waited for; a second one kills it. When the parent itself is killed, its
+// workers and their commands end within two seconds, and no file is left.
+//
+//	0    all commands succeeded, or there were no items
+//	1    any did not succeed, or the run could not go on
+//	2    wrong usage; nothing was started
+//	130  SIGINT; 143 SIGTERM
+//	141  nobody reads standard output any more; what ran was killed
+//
+// # How it is made
+//
+// In the order in which an item goes: cli.go and plan.go turn the command line
+// into a plan; run.go opens the streams and waits for the work, a signal, or the
+// end of whoever reads; mapper.go starts the pool and hands out items; lane.go
+// has one running and one verdict at a time for each worker; verdict.go and
+// tally.go say what became of it. Package internal/command is what runs in the
+// worker. The other internal packages are items (reading), argv (arguments),
+// spool and output (keeping and printing), stdio (streams that can be given
+// up), joblog and progress.
+package main
