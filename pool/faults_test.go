@@ -232,7 +232,7 @@ func TestCorruptWorkerIsReplaced(t *testing.T) {
 	}
 }
 
-// corrupts scribbles over all that the process shares with its parent.
+// corrupts scribbles over all that the process shares with its parent, and dies.
 var corrupts = pool.RegisterNamed("test.corrupts", func(_ context.Context, _ int) (int, error) {
 	maps, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
@@ -245,7 +245,7 @@ var corrupts = pool.RegisterNamed("test.corrupts", func(_ context.Context, _ int
 			}
 		}
 	}
-	return 0, nil
+	return 0, syscall.Kill(os.Getpid(), syscall.SIGKILL)
 })
 
 func scribble(line string) error {

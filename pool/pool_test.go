@@ -27,7 +27,10 @@ var (
 	panics = pool.RegisterNamed("test.panics", func(_ context.Context, text string) (int, error) { panic(text) })
 	exits  = pool.RegisterNamed("test.exits", func(_ context.Context, code int) (int, error) { os.Exit(code); return 0, nil })
 	dies   = pool.RegisterNamed("test.dies", func(_ context.Context, n int) (int, error) {
-		return 0, syscall.Kill(os.Getpid(), syscall.Signal(n))
+		if err := syscall.Kill(os.Getpid(), syscall.Signal(n)); err != nil {
+			return 0, err
+		}
+		select {} // the signal may take a moment
 	})
 	sleeps = pool.RegisterNamed("test.sleeps", func(ctx context.Context, d time.Duration) (int, error) {
 		select {
