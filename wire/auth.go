@@ -53,12 +53,8 @@ func (o AuthOptions) handshake(ctx context.Context, c *Conn, steps ...func(*Conn
 	if len(o.Key) == 0 {
 		return fmt.Errorf("wire: handshake: %w: the key is empty", ErrAuthentication)
 	}
-	timeout := o.Timeout
-	if timeout <= 0 {
-		timeout = DefaultAuthTimeout
-	}
 	defer c.maxFrame.Store(c.maxFrame.Swap(maxAuthFrame))
-	release, err := bound(ctx, c, timeout)
+	release, err := bound(ctx, c, orDefault(o.Timeout, DefaultAuthTimeout))
 	for i := 0; i < len(steps) && err == nil; i++ {
 		err = steps[i](c)
 	}

@@ -56,9 +56,6 @@ func Listen(ctx context.Context, network, address string, options *ListenOptions
 	if err := o.check(network); err != nil {
 		return nil, fmt.Errorf("wire: listen: %w", err)
 	}
-	if o.TLS != nil && len(o.TLS.Certificates) == 0 && o.TLS.GetCertificate == nil && o.TLS.GetConfigForClient == nil {
-		return nil, errors.New("wire: listen: TLS has no certificate")
-	}
 	l := &Listener{options: o, ready: make(chan *Conn), ended: make(chan struct{})}
 	if network == "unix" && address == "" {
 		directory, err := privateDirectory()
@@ -168,7 +165,7 @@ func (l *Listener) start(raw net.Conn) {
 	l.mu.Unlock()
 	l.running.Go(func() {
 		defer cancel(nil)
-		c, err := l.options.establish(ctx, raw, serverSide)
+		c, err := l.options.establish(ctx, raw, AuthOptions.Server)
 		l.forget(h)
 		switch {
 		case err == nil:

@@ -109,11 +109,23 @@ func TestTCPWithTLS(t *testing.T) {
 	certificate, pool := testCertificate(t)
 	o := TransportOptions{Auth: AuthOptions{Key: testKey}}
 	server, client := o, o
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS13}
-	client.TLS = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}
+	server.Secure = func(ctx context.Context, c net.Conn) (net.Conn, error) {
+		secured := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS13})
+		return secured, secured.HandshakeContext(ctx)
+	}
+	client.Secure = func(ctx context.Context, c net.Conn) (net.Conn, error) {
+		secured := tls.Client(c, &tls.Config{RootCAs: pool, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS13})
+		return secured, secured.HandshakeContext(ctx)
+	}
 	l := listen(t, "tcp", "127.0.0.1:0", &ListenOptions{TransportOptions: server})
 	a, b := meet(t, l, &client)
 	exchange(t, a, b)
+
+	// A peer without TLS gets nowhere.
+	client.Secure, client.InsecureTCP = nil, true
+	if _, err := Dial(context.Background(), "tcp", l.Addr().String(), &client); err == nil {
+		t.Error("plain text was accepted")
+	}
 }
 
 func testCertificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
@@ -145,11 +157,10 @@ func TestOptionsAreCheckedFirst(t *testing.T) {
 		options TransportOptions
 		mention []string
 	}{
-		"plain TCP":    {"tcp", TransportOptions{}, []string{"InsecureTCP", "Auth.Key"}},
-		"no key":       {"tcp", TransportOptions{InsecureTCP: true}, []string{"Auth.Key"}},
-		"UDP":          {"udp", TransportOptions{}, []string{"udp"}},
-		"TLS on Unix":  {"unix", TransportOptions{TLS: &tls.Config{}}, []string{"TLS"}},
-		"certificates": {"tcp", TransportOptions{TLS: &tls.Config{}, Auth: AuthOptions{Key: testKey}}, []string{"certificate"}},
+		"plain TCP":   {"tcp", TransportOptions{}, []string{"InsecureTCP", "Auth.Key"}},
+		"no key":      {"tcp", TransportOptions{InsecureTCP: true}, []string{"Auth.Key"}},
+		"UDP":         {"udp", TransportOptions{}, []string{"udp"}},
+		"TLS on Unix": {"unix", TransportOptions{Secure: func(context.Context, net.Conn) (net.Conn, error) { return nil, nil }}, []string{"Secure"}},
 	} {
 		_, err := Listen(context.Background(), refuse.network, "127.0.0.1:0", &ListenOptions{TransportOptions: refuse.options})
 		for _, mention := range refuse.mention {

@@ -2,11 +2,9 @@ package wire
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 )
 
 // TransportOptions are what both ends of a connection have to agree on. The zero value is for a Unix socket whose
@@ -16,9 +14,11 @@ type TransportOptions struct {
 	Auth AuthOptions
 	// MaxFrame limits frames in both directions, in bytes of payload; 0 means DefaultMaxFrame.
 	MaxFrame int64
-	// TLS protects a TCP connection. It is used as crypto/tls does: a listener needs a certificate in it.
-	TLS *tls.Config
-	// InsecureTCP allows TCP without TLS, where everybody on the way can read and change what is sent.
+	// Secure, if not nil, puts encryption on a fresh TCP connection, such as tls.Server or tls.Client with its
+	// HandshakeContext, and returns what to use instead. It must return when ctx ends; Auth.Timeout bounds it. It is a
+	// function, so that a worker that speaks to nobody over TCP need not start with crypto/tls inside.
+	Secure func(ctx context.Context, c net.Conn) (net.Conn, error)
+	// InsecureTCP allows TCP without Secure, where everybody on the way can read and change what is sent.
 	InsecureTCP bool
 	// AnyUser allows the peer on a Unix socket to be a process of another user. Otherwise it must have ours, or be
 	// root's, where the system tells (Linux).
@@ -33,12 +33,12 @@ func (o *TransportOptions) check(network string) error {
 	var faults []error
 	switch network {
 	case "unix":
-		if o.TLS != nil {
-			faults = append(faults, errors.New("TLS is for TCP: a Unix socket does not leave the machine"))
+		if o.Secure != nil {
+			faults = append(faults, errors.New("Secure is for TCP: a Unix socket does not leave the machine"))
 		}
 	case "tcp", "tcp4", "tcp6":
-		if o.TLS == nil && !o.InsecureTCP {
-			faults = append(faults, errors.New("TCP needs TLS, or InsecureTCP where the network can be trusted"))
+		if o.Secure == nil && !o.InsecureTCP {
+			faults = append(faults, errors.New("TCP needs Secure, or InsecureTCP where the network can be trusted"))
 		}
 		if len(o.Auth.Key) == 0 {
 			faults = append(faults, errors.New("TCP needs Auth.Key: anybody can connect"))
@@ -49,40 +49,29 @@ func (o *TransportOptions) check(network string) error {
 	return errors.Join(faults...)
 }
 
-// A shaker makes one side's handshake over one side's TLS.
-type shaker struct {
-	secure func(net.Conn, *tls.Config) *tls.Conn
-	auth   func(AuthOptions, context.Context, *Conn) error
-}
-
-var (
-	serverSide = shaker{tls.Server, AuthOptions.Server}
-	clientSide = shaker{tls.Client, AuthOptions.Client}
-)
+// A shaker makes one side's handshake.
+type shaker func(AuthOptions, context.Context, *Conn) error
 
 // establish makes a Conn of a fresh network connection, which it closes on an error.
-func (o *TransportOptions) establish(ctx context.Context, raw net.Conn, side shaker) (*Conn, error) {
+func (o *TransportOptions) establish(ctx context.Context, raw net.Conn, shake shaker) (*Conn, error) {
 	if unix, ok := raw.(*net.UnixConn); ok && !o.AnyUser {
 		if err := checkPeer(unix); err != nil {
 			return nil, errors.Join(err, raw.Close())
 		}
 	}
-	if o.TLS != nil {
-		timeout := o.Auth.Timeout
-		if timeout <= 0 {
-			timeout = DefaultAuthTimeout
-		}
+	if o.Secure != nil {
+		timeout := orDefault(o.Auth.Timeout, DefaultAuthTimeout)
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
-		secured := side.secure(raw, o.TLS)
-		if err := secured.HandshakeContext(ctx); err != nil {
-			return nil, errors.Join(fmt.Errorf("wire: TLS: %w", err), raw.Close())
+		secured, err := o.Secure(ctx, raw)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("wire: secure: %w", err), raw.Close())
 		}
 		raw = secured
 	}
 	c := NewConn(raw, o.MaxFrame)
 	if len(o.Auth.Key) != 0 {
-		if err := side.auth(o.Auth, ctx, c); err != nil {
+		if err := shake(o.Auth, ctx, c); err != nil {
 			_ = c.Close() // the handshake's error is the one to tell
 			return nil, err
 		}
@@ -98,19 +87,11 @@ func Dial(ctx context.Context, network, address string, options *TransportOption
 	if err := o.check(network); err != nil {
 		return nil, fmt.Errorf("wire: dial %s: %w", address, err)
 	}
-	if o.TLS != nil && o.TLS.ServerName == "" && !o.TLS.InsecureSkipVerify {
-		host, _, err := net.SplitHostPort(address)
-		if err != nil {
-			return nil, fmt.Errorf("wire: dial %s: %w", address, err)
-		}
-		o.TLS = o.TLS.Clone()
-		o.TLS.ServerName = strings.Trim(host, "[]")
-	}
 	raw, err := new(net.Dialer).DialContext(ctx, network, address)
 	if err != nil {
 		return nil, fmt.Errorf("wire: %w", err)
 	}
-	c, err := o.establish(ctx, raw, clientSide)
+	c, err := o.establish(ctx, raw, AuthOptions.Client)
 	if err != nil {
 		return nil, fmt.Errorf("wire: dial %s: %w", address, err)
 	}
