@@ -50,8 +50,12 @@ var layers = map[string]layer{
 	"cmd/multiproc": {
 		ours: []string{"wire", "finalize", "spawn", "manager", "sync", "pool"},
 		libraries: []string{
-			"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/sys", "golang.org/x/term",
+			"github.com/alecthomas/kong", "github.com/oklog/run", "github.com/schollz/progressbar/v3",
+			"golang.org/x/sys", "golang.org/x/term",
 		},
+	},
+	"examples": {
+		ours: []string{"spawn", "manager", "sync", "pool"},
 	},
 	"integration": {
 		ours: []string{"wire", "finalize", "spawn", "manager", "sync", "pool"},

@@ -6,10 +6,12 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/multiproc-go/multiproc/spawn"
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(leakChecked{m}.Run())
+	spawn.TestMain(leakChecked{m})
 }
 
 // leakChecked is a testing.M whose run fails when it leaves goroutines behind.
@@ -22,7 +24,7 @@ func (l leakChecked) Run() int {
 	if status != 0 {
 		return status
 	}
-	if err := goleak.Find(); err != nil {
+	if err := goleak.Find(goleak.IgnoreTopFunction("os/signal.loop")); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
