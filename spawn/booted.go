@@ -2,21 +2,40 @@ package spawn
 
 import (
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/multiproc-go/multiproc/wire"
 )
 
 // booting is what becomes of a child while its packages initialise: the boot message is read, and the lifeline watched
-// from then on, by a goroutine of its own. So a parent's death ends even a child that never gets as far as Main. The
-// goroutine ends with the lifeline, or with the process.
+// from then on, by a goroutine of its own, while another catches signals. So a parent's death ends even a child that
+// never gets as far as Main.
 type booting struct {
-	done chan struct{} // closed when the fields below are set
-	err  error         // of the boot message
-	life *life
+	caught chan struct{} // closed when the signals that end a child are caught
+	done   chan struct{} // closed when the fields below are set
+	err    error         // of the boot message
+	life   *life
 }
 
-// watch reads the boot message into self, and then serves the lifeline.
+func newBooting() *booting {
+	return &booting{caught: make(chan struct{}), done: make(chan struct{})}
+}
+
+// watchSignals ends the child's life at the first signal. A later one finds it ending, within its grace period. The
+// goroutine is there as long as the process.
+func (b *booting) watchSignals() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, endingSignals()...)
+	close(b.caught)
+	<-b.done
+	for received := range signals {
+		b.life.end(&SignalError{Signal: received.(syscall.Signal)})
+	}
+}
+
+// watch reads the boot message into self, and then serves the lifeline. The goroutine ends with that, or with the process.
 func (b *booting) watch(lifeline *wire.Conn) {
 	b.err = receive(lifeline, &self)
 	if b.err != nil {

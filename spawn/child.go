@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"syscall"
 
 	"github.com/multiproc-go/multiproc/finalize"
 	"github.com/multiproc-go/multiproc/wire"
@@ -21,6 +18,7 @@ var self boot
 // runChild is what Main is in a child: it runs the role and exits.
 func runChild(in *inheritance) {
 	<-in.booting.done
+	<-in.booting.caught // or a signal after the hello might still have its default effect
 	child := &Child{
 		Argument: self.Argument,
 		Files:    in.files,
@@ -56,7 +54,6 @@ func (c *Child) boot() (func(context.Context, *Child) error, error) {
 	if err := settle(&self); err != nil {
 		return nil, err
 	}
-	go c.life.watchSignals() // as long as the process lives: its exit is what stops and joins it
 	if err := takeBequests(c.life.ctx, self.Sections); err != nil {
 		return nil, err
 	}
@@ -95,15 +92,6 @@ func (l *life) watchLifeline(lifeline *wire.Conn, detached bool) {
 		case received.Kind == orderStop:
 			l.end(ErrStopRequested)
 		}
-	}
-}
-
-// watchSignals ends the child's life at the first signal. A later one finds it ending, within its grace period.
-func (l *life) watchSignals() {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, endingSignals()...)
-	for received := range signals {
-		l.end(&SignalError{Signal: received.(syscall.Signal)})
 	}
 }
 

@@ -52,6 +52,11 @@ func (t ladderTarget) Signal(signal os.Signal) error {
 	if !ok {
 		return errors.New("spawn: not a signal of this system: " + signal.String())
 	}
+	if number == syscall.SIGKILL {
+		ctx, cancel := context.WithTimeout(context.Background(), killGrace)
+		defer cancel()
+		return t.killNow(ctx)
+	}
 	return t.reaper.signal(number)
 }
 
@@ -68,20 +73,11 @@ func (p *Process) SignalTree(signal syscall.Signal) error {
 }
 
 // KillTree kills the child and everything that it has started, and returns when all of that is gone: nil, or an error
-// that names what was still there when ctx ended. Once Swept is closed it returns nil at once.
+// that names what was still there when ctx ended. A detached process is spared unless it is still the child of one that
+// is killed. Once Swept is closed, KillTree returns nil at once.
 func (p *Process) KillTree(ctx context.Context) error {
-	select {
-	case <-p.swept:
-		return nil
-	default:
-	}
-	if err := p.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := p.killNow(ctx); err != nil {
 		return err
-	}
-	if !p.hasExited() {
-		if _, err := p.tree().Kill(ctx); err != nil {
-			return err
-		}
 	}
 	select {
 	case <-p.swept:
@@ -89,6 +85,19 @@ func (p *Process) KillTree(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// killNow kills the tree of a child that has not exited. That is done while the child still shows whose parent it is:
+// the sweep after the exit finds only what has kept its group or its mark.
+func (p *Process) killNow(ctx context.Context) error {
+	if p.hasExited() {
+		return nil
+	}
+	_, err := p.tree().Kill(ctx)
+	if killErr := p.Kill(); !errors.Is(killErr, os.ErrProcessDone) {
+		err = errors.Join(err, killErr)
+	}
+	return err
 }
 
 // tree is what the child and its descendants are known by.

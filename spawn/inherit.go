@@ -61,7 +61,7 @@ func verifyDescriptors(identities []descriptorIdentity) bool {
 // inherit takes the descriptors over: two pipes, the crash file unless the child is bare, and those of the caller.
 func inherit(kind string, count int) *inheritance {
 	in := &inheritance{
-		booting: &booting{done: make(chan struct{})},
+		booting: newBooting(),
 		hello:   pollable(firstDescriptor+1, "hello"),
 	}
 	next := firstDescriptor + 2
@@ -72,6 +72,7 @@ func inherit(kind string, count int) *inheritance {
 	for ; next < firstDescriptor+count; next++ {
 		in.files = append(in.files, os.NewFile(uintptr(next), "inherited"))
 	}
+	go in.booting.watchSignals()
 	go in.booting.watch(framed(pollable(firstDescriptor, "lifeline")))
 	return in
 }

@@ -80,7 +80,7 @@ func TestDescriptorsAreClosed(t *testing.T) {
 			for range 5 {
 				once()
 			}
-			eventually(t, 2*time.Second, "descriptors closed", func() bool { return descriptors() <= before })
+			eventually(t, patience, "descriptors closed", func() bool { return descriptors() <= before })
 		})
 	}
 }

@@ -186,7 +186,7 @@ func TestDetached(t *testing.T) {
 	if err := id.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, spawn.DefaultGrace, "the detached child ended", func() bool { return !id.Alive() })
+	eventually(t, patience, "the detached child ended", func() bool { return !id.Alive() })
 }
 
 // What a child has started is gone soon after it, however the child ended.

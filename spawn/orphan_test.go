@@ -33,12 +33,12 @@ func TestKilledParentLeavesNothing(t *testing.T) {
 			p := run(t, "starts roles", test.args...)
 			if len(test.args) > 0 {
 				// The guardian and the children; not the program itself.
-				eventually(t, 5*time.Second, "children and guardian started", func() bool { return len(p.left(t)) >= 2 })
+				eventually(t, patience, "children and guardian started", func() bool { return len(p.left(t)) >= 2 })
 			}
 			if err := p.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
-			took := eventually(t, 2*time.Second, "no process left", func() bool { return len(p.left(t)) == 0 })
+			took := eventually(t, patience, "no process left", func() bool { return len(p.left(t)) == 0 })
 			t.Logf("all gone after %v", took.Round(time.Millisecond))
 		})
 	}
@@ -55,7 +55,7 @@ func TestParentKilledDuringBoot(t *testing.T) {
 				if err := p.Process.Kill(); err != nil {
 					t.Fatal(err)
 				}
-				took := eventually(t, 3*time.Second, "no process left", func() bool { return len(p.left(t)) == 0 })
+				took := eventually(t, patience, "no process left", func() bool { return len(p.left(t)) == 0 })
 				t.Logf("all gone after %v", took.Round(time.Millisecond))
 			})
 		}
@@ -74,7 +74,7 @@ func TestGuardian(t *testing.T) {
 		}
 		return found
 	}
-	eventually(t, time.Second, "guardian started", func() bool { return len(guardians()) > 0 })
+	eventually(t, patience, "guardian started", func() bool { return len(guardians()) > 0 })
 	if found := guardians(); len(found) != 1 {
 		t.Fatalf("%d guardians", len(found))
 	}

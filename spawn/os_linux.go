@@ -1,6 +1,7 @@
 package spawn
 
 import (
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -29,6 +30,10 @@ func socketPair() (a, b int, err error) {
 
 // crashFile makes the memory file that takes a child's crash. It has no name and vanishes with its last descriptor.
 func crashFile() (int, bool) {
-	fd, err := unix.MemfdCreate("multiproc-crash", unix.MFD_CLOEXEC)
+	const name = "multiproc-crash"
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_NOEXEC_SEAL)
+	if errors.Is(err, unix.EINVAL) { // before Linux 6.3
+		fd, err = unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	}
 	return fd, err == nil
 }

@@ -107,7 +107,7 @@ func TestDrainingOfForeignContext(t *testing.T) {
 
 // A child that was asked, signalled or orphaned ends in time, and its status says which it was.
 func TestChildEnds(t *testing.T) {
-	p := begin(t, "test/wait", "", nil)
+	p := begin(t, "test/wait", "", &spawn.Options{Grace: patience})
 	began := time.Now()
 	if err := p.Terminate(); err != nil {
 		t.Fatal(err)
@@ -116,7 +116,7 @@ func TestChildEnds(t *testing.T) {
 	if code := p.ExitCode(); code != 128+int(syscall.SIGTERM) {
 		t.Errorf("exit code %d after SIGTERM", code)
 	}
-	if took := time.Since(began); took > spawn.DefaultGrace/2 {
+	if took := time.Since(began); took > patience/2 {
 		t.Errorf("took %v", took)
 	}
 	if tail := p.StderrTail(); tail != "" {

@@ -191,6 +191,10 @@ func (p *program) left(t *testing.T) []finalize.Identity {
 	return members
 }
 
+// patience is how long tests wait for what takes a second on a machine that has nothing else to do, and the grace period
+// of children that are to end by themselves on a machine that has.
+const patience = 15 * time.Second
+
 // eventually waits until a condition holds, and returns how long that took.
 func eventually(t *testing.T, limit time.Duration, what string, condition func() bool) time.Duration {
 	t.Helper()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path"
 	"time"
@@ -81,12 +82,7 @@ func (l *launch) start(ctx context.Context) (*Process, error) {
 func (p *Process) boot(ctx context.Context, l *launch, answer *os.File) error {
 	conn := framed(answer)
 	defer conn.Close() //nolint:errcheck // only read from
-	stop := context.AfterFunc(ctx, func() {
-		past := time.Unix(1, 0)
-		_ = answer.SetReadDeadline(past) // fails if closed, when nobody waits any more
-		_ = p.lifeline.NetConn().SetWriteDeadline(past)
-	})
-	defer stop()
+	defer interrupting(ctx, answer, p.lifeline.NetConn())()
 	if l.options.Niceness != 0 {
 		if err := setNiceness(p.pid, l.options.Niceness); err != nil {
 			return err
@@ -110,14 +106,34 @@ func (p *Process) boot(ctx context.Context, l *launch, answer *os.File) error {
 	return nil
 }
 
+// interrupting has the end of ctx fail the reading of the hello, and the writing to the lifeline, until undo is called.
+// Orders that are written later are none of ctx's business.
+func interrupting(ctx context.Context, answer *os.File, lifeline net.Conn) (undo func()) {
+	interrupted := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(interrupted)
+		past := time.Unix(1, 0)
+		_ = answer.SetReadDeadline(past) // fails once the child has exited, as reading does then
+		_ = lifeline.SetWriteDeadline(past)
+	})
+	return func() {
+		if !stop() {
+			<-interrupted
+			_ = lifeline.SetWriteDeadline(time.Time{})
+		}
+	}
+}
+
 // errSilent is the failure of a child that closed its ends of the pipes without a hello: by its exit, in practice.
 var errSilent = errors.New("it closed its pipes before it was ready")
 
 // abandon ends a child that did not get ready, and makes the error that tells why.
 func (p *Process) abandon(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	var said *wire.RemoteError
+	switch {
+	case ctx.Err() != nil:
 		err = context.Cause(ctx)
-	} else {
+	case errors.Is(err, errSilent) || errors.As(err, &said):
 		p.await(p.grace) // it is ending by itself: with its exit status, finalizers and last words
 	}
 	exited := p.hasExited()

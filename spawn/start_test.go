@@ -37,7 +37,7 @@ func begin(t *testing.T, role, argument string, o *spawn.Options) *spawn.Process
 }
 
 func TestStartAndShutdown(t *testing.T) {
-	p := begin(t, "test/wait", "the address", nil)
+	p := begin(t, "test/wait", "the address", &spawn.Options{Grace: patience})
 	if p.Address() != "the address" {
 		t.Errorf("address %q", p.Address())
 	}
@@ -48,7 +48,7 @@ func TestStartAndShutdown(t *testing.T) {
 	if err := p.Shutdown(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(began); took > spawn.DefaultGrace/2 {
+	if took := time.Since(began); took > patience/2 {
 		t.Errorf("a child that heeds its context took %v", took)
 	}
 	if err := p.Wait(t.Context()); err != nil {
