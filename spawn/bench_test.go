@@ -2,10 +2,13 @@ package spawn_test
 
 import (
 	"bufio"
+	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/multiproc-go/multiproc/spawn"
 )
@@ -23,125 +26,116 @@ func init() {
 	os.Exit(0)
 }
 
-// BenchmarkStart measures from the call until the child has answered; its end is not timed.
+// BenchmarkStart measures how long it takes to start children, all at once, until each has answered; and in turn with
+// that, since machines drift, the limit: the same binary started by os/exec, which answers before its main package is
+// initialised. The median times are reported, and their ratio.
 func BenchmarkStart(b *testing.B) {
-	b.Run("spawn", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			p, err := spawn.StartRole(b.Context(), "test/wait", nil, nil, nil)
-			if err != nil {
-				b.Fatal(err)
+	for _, children := range []int{1, 8} {
+		b.Run(fmt.Sprint(children), func(b *testing.B) {
+			var ours, bare []time.Duration
+			for b.Loop() {
+				ours = append(ours, startAll(b, children, startSpawned))
+				bare = append(bare, startAll(b, children, startBare))
 			}
-			b.StopTimer()
-			kill(b, p)
-			b.StartTimer()
-		}
-	})
-	// The limit: the same binary started by os/exec, which answers before its main package is initialised.
-	b.Run("bare", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			end := startBare(b)
-			b.StopTimer()
-			end()
-			b.StartTimer()
-		}
-	})
-}
-
-// BenchmarkStartEight starts eight children at once, and measures until all have answered.
-func BenchmarkStartEight(b *testing.B) {
-	b.Run("spawn", func(b *testing.B) {
-		for b.Loop() {
-			var all [8]*spawn.Process
-			var group sync.WaitGroup
-			for i := range all {
-				group.Go(func() {
-					p, err := spawn.StartRole(b.Context(), "test/wait", nil, nil, nil)
-					if err != nil {
-						b.Error(err)
-						return
-					}
-					all[i] = p
-				})
-			}
-			group.Wait()
-			b.StopTimer()
-			for _, p := range all {
-				kill(b, p)
-			}
-			b.StartTimer()
-		}
-	})
-	b.Run("bare", func(b *testing.B) {
-		for b.Loop() {
-			var all [8]func()
-			var group sync.WaitGroup
-			for i := range all {
-				group.Go(func() { all[i] = startBare(b) })
-			}
-			group.Wait()
-			b.StopTimer()
-			for _, end := range all {
-				end()
-			}
-			b.StartTimer()
-		}
-	})
-}
-
-// BenchmarkStopEight asks eight children to stop, and measures until all are gone with all that they had started.
-func BenchmarkStopEight(b *testing.B) {
-	for b.Loop() {
-		b.StopTimer()
-		var all [8]*spawn.Process
-		for i := range all {
-			p, err := spawn.StartRole(b.Context(), "test/wait", nil, nil, nil)
-			if err != nil {
-				b.Fatal(err)
-			}
-			all[i] = p
-		}
-		b.StartTimer()
-		var group sync.WaitGroup
-		for _, p := range all {
-			group.Go(func() {
-				if err := p.Shutdown(b.Context()); err != nil {
-					b.Error(err)
-				}
-			})
-		}
-		group.Wait()
+			report, limit := median(ours), median(bare)
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(float64(report.Microseconds()), "µs")
+			b.ReportMetric(float64(limit.Microseconds()), "bare-µs")
+			b.ReportMetric(float64(report)/float64(limit), "ratio")
+		})
 	}
+}
+
+// BenchmarkStop measures how long it takes to ask eight children to stop, until all are gone with whatever they had
+// started; and in turn with that, how long bare children take to end after the end of their input.
+func BenchmarkStop(b *testing.B) {
+	var ours, bare []time.Duration
+	for b.Loop() {
+		ours = append(ours, stopAll(b, 8, startSpawned))
+		bare = append(bare, stopAll(b, 8, startBare))
+	}
+	report, limit := median(ours), median(bare)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(report.Microseconds()), "µs")
+	b.ReportMetric(float64(limit.Microseconds()), "bare-µs")
 }
 
 // BenchmarkKilled measures from a SIGKILL until the exit is known.
 func BenchmarkKilled(b *testing.B) {
+	var took []time.Duration
 	for b.Loop() {
-		b.StopTimer()
 		p, err := spawn.StartRole(b.Context(), "test/wait", nil, nil, nil)
 		if err != nil {
 			b.Fatal(err)
 		}
-		b.StartTimer()
+		began := time.Now()
 		if err := p.Kill(); err != nil {
 			b.Fatal(err)
 		}
 		<-p.Done()
-		b.StopTimer()
+		took = append(took, time.Since(began))
 		<-p.Swept()
-		b.StartTimer()
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(median(took).Microseconds()), "µs")
+}
+
+// BenchmarkAllocations counts what a start allocates in the parent.
+func BenchmarkAllocations(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		startSpawned(b)()
 	}
 }
 
-func kill(b *testing.B, p *spawn.Process) {
-	if err := p.KillTree(b.Context()); err != nil {
-		b.Fatal(err)
+// startAll starts children concurrently, ends them, and returns how long the first part took.
+func startAll(b *testing.B, children int, start func(*testing.B) func()) time.Duration {
+	ends := make([]func(), children)
+	began := time.Now()
+	inParallel(children, func(i int) { ends[i] = start(b) })
+	took := time.Since(began)
+	inParallel(children, func(i int) { ends[i]() })
+	return took
+}
+
+// stopAll is startAll, but returns how long the second part took.
+func stopAll(b *testing.B, children int, start func(*testing.B) func()) time.Duration {
+	ends := make([]func(), children)
+	inParallel(children, func(i int) { ends[i] = start(b) })
+	began := time.Now()
+	inParallel(children, func(i int) { ends[i]() })
+	return time.Since(began)
+}
+
+func inParallel(n int, do func(i int)) {
+	var group sync.WaitGroup
+	for i := range n {
+		group.Go(func() { do(i) })
+	}
+	group.Wait()
+}
+
+func median(times []time.Duration) time.Duration {
+	slices.Sort(times)
+	return times[len(times)/2]
+}
+
+// startSpawned starts a child, and returns how to stop it.
+func startSpawned(b *testing.B) (stop func()) {
+	p, err := spawn.StartRole(b.Context(), "test/wait", nil, nil, nil)
+	if err != nil {
+		b.Error(err)
+		return func() {}
+	}
+	return func() {
+		if err := p.Shutdown(b.Context()); err != nil {
+			b.Error(err)
+		}
 	}
 }
 
 // startBare starts the bare binary, and returns how to end it once it has answered.
-func startBare(b *testing.B) (end func()) {
+func startBare(b *testing.B) (stop func()) {
 	command := exec.Command("/proc/self/exe")
 	command.Env = append(os.Environ(), bareVariable+"=1")
 	input, err := command.StdinPipe()

@@ -3,8 +3,10 @@ package spawn_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -77,9 +79,16 @@ func TestShutdownOfDeafChildKills(t *testing.T) {
 
 func TestShutdownOfStoppedChild(t *testing.T) {
 	p := begin(t, "test/wait", "", &spawn.Options{Grace: 50 * time.Millisecond})
+	if runtime.GOOS != "linux" {
+		t.Skip("reads /proc")
+	}
 	if err := p.SignalTree(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, patience, "child stopped", func() bool {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
+		return err == nil && strings.Contains(string(status), "State:\tT")
+	})
 	if err := p.Shutdown(t.Context()); err != nil {
 		t.Error(err)
 	}
