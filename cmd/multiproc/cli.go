@@ -52,7 +52,7 @@ type mapFlags struct {
 }
 
 // Help is shown below the flags.
-func (mapFlags) Help() string {
+func (*mapFlags) Help() string {
 	return `Examples:
 
   find . -name '*.go' | multiproc map -- sha256sum {}

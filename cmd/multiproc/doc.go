@@ -32,7 +32,9 @@
 //
 // Commands have /dev/null as standard input. Output that comes more than a
 // second after a command has exited, from what it left in the background, is cut
-// off, and what is left running when all is done is killed.
+// off with a message, and what is left running when all is done is killed.
+// Commands are in process groups of their own, so they cannot ask anything at
+// the terminal.
 //
 // # Outcomes
 //

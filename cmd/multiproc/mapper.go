@@ -170,7 +170,7 @@ func (m *mapper) next(source items.Source) (items.Item, bool) {
 	switch {
 	case err == nil:
 		return item, true
-	case err == io.EOF || errors.Is(err, stdio.ErrStopped):
+	case errors.Is(err, io.EOF) || errors.Is(err, stdio.ErrStopped):
 	default:
 		m.fail(fmt.Errorf("reading the items: %w", err))
 	}

@@ -99,7 +99,7 @@ func TestEveryOutcomeHasItsRowMessageAndCount(t *testing.T) {
 		case "unable":
 			return command.Report{Exit: 127, Fault: "unable: command not found"}, nil
 		}
-		return echo(nil, job)
+		return echo(t.Context(), job)
 	})
 	want := []string{
 		"1 0 0 done ok", "2 3 0 failed bad", "3 -1 15 timeout slow", "4 -1 9 lost lost", "5 -1 0 timeout backstop",
@@ -162,7 +162,7 @@ func TestFailFastStartsNothingMoreAndLetsTheRunningEnd(t *testing.T) {
 			return command.Report{Exit: 1}, nil
 		}
 		<-halted // still runs when the other has failed
-		return echo(nil, job)
+		return echo(t.Context(), job)
 	})
 	if diff := cmp.Diff([]string{"2 1 0 failed fails", "1 0 0 done a"}, tr.rows(t)); diff != "" {
 		t.Error(diff)

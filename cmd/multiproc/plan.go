@@ -40,15 +40,8 @@ type plan struct {
 // usage; nothing has been started or created then.
 func (f *mapFlags) plan() (*plan, error) {
 	command, listed, isListed := f.split()
-	switch {
-	case len(command) == 0:
-		return nil, errors.New("no command to run (multiproc map [flags] -- COMMAND [ARG...])")
-	case isListed && f.Items != "":
-		return nil, fmt.Errorf("items come from %s or from --items, not from both", itemsMark)
-	case f.Workers < 1 || f.Workers > maxWorkers:
-		return nil, fmt.Errorf("-j/--workers is %d; it must be from 1 to %d", f.Workers, maxWorkers)
-	case f.Retries < 0:
-		return nil, fmt.Errorf("--retries is %d; it cannot be negative", f.Retries)
+	if err := f.check(command, isListed); err != nil {
+		return nil, err
 	}
 	p := &plan{
 		template:  argv.NewTemplate(command),
@@ -72,6 +65,20 @@ func (f *mapFlags) plan() (*plan, error) {
 		p.workers = min(p.workers, max(1, len(listed)))
 	}
 	return p, p.open(f, isListed)
+}
+
+func (f *mapFlags) check(command []string, isListed bool) error {
+	switch {
+	case len(command) == 0:
+		return errors.New("no command to run (multiproc map [flags] -- COMMAND [ARG...])")
+	case isListed && f.Items != "":
+		return fmt.Errorf("items come from %s or from --items, not from both", itemsMark)
+	case f.Workers < 1 || f.Workers > maxWorkers:
+		return fmt.Errorf("-j/--workers is %d; it must be from 1 to %d", f.Workers, maxWorkers)
+	case f.Retries < 0:
+		return fmt.Errorf("--retries is %d; it cannot be negative", f.Retries)
+	}
+	return nil
 }
 
 // split separates the command from the items that may follow it.

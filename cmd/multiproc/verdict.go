@@ -37,6 +37,9 @@ func reported(r *command.Report, timeout time.Duration) verdict {
 		v.message = timeoutMessage(timeout)
 	case r.Succeeded():
 		v.entry.Outcome = joblog.Done
+		if r.CutOff {
+			v.message = "output is cut off where the command exited: something it left running holds it open"
+		}
 	default:
 		v.message = r.Fault
 	}

@@ -23,6 +23,7 @@ type Report struct {
 	Exit     int           // exit status as a shell has it, 128+n for signal n; -1 when TimedOut
 	Signal   int           // the signal that ended it, or 0
 	TimedOut bool          // it was killed because its time was up
+	CutOff   bool          // it succeeded, and what it left in the background may have had more to write
 	Fault    string        // why it could not be run, or its output not be kept; else empty
 
 	Stdout, Stderr Output

@@ -43,7 +43,7 @@ func Run(ctx context.Context, job Job) (Report, error) {
 	if err := cmd.Start(); err != nil {
 		report.Exit, report.Fault = notStarted(job.Arguments[0], err)
 	} else {
-		killed = supervise(ctx, cmd, treeOf(cmd, mark))
+		killed, report.CutOff = supervise(ctx, cmd, treeOf(cmd, mark))
 	}
 	report.Took = time.Since(report.Started)
 	report.Stdout, report.Stderr = stdout.finish(), stderr.finish()
@@ -53,7 +53,7 @@ func Run(ctx context.Context, job Job) (Report, error) {
 	if !killed {
 		return report, nil
 	}
-	if cause := context.Cause(ctx); cause != errTimeout {
+	if cause := context.Cause(ctx); !errors.Is(cause, errTimeout) {
 		return Report{}, fmt.Errorf("%w: %w", ErrCutShort, cause)
 	}
 	report.TimedOut, report.Exit = true, -1
@@ -85,7 +85,7 @@ func (r *Report) conclude(state *os.ProcessState, outputErr error) {
 
 // notStarted returns what a shell would for a command that could not be run.
 func notStarted(program string, err error) (exit int, fault string) {
-	var reason error = err
+	reason := err
 	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
 		reason = pathErr.Err
 	}

@@ -65,7 +65,7 @@ func TestOutputsAreKeptApart(t *testing.T) {
 	j, read := script(t, "echo out; echo err >&2; cat")
 	report := mustRun(t, j)
 	stdout, stderr := read(report)
-	if stdout != "out\n" || stderr != "err\n" || !report.Succeeded() {
+	if stdout != "out\n" || stderr != "err\n" || !report.Succeeded() || report.CutOff {
 		t.Errorf("%q, %q, %+v", stdout, stderr, report)
 	}
 	if report.Started.IsZero() || report.Took <= 0 {
@@ -181,7 +181,7 @@ func TestDaemonThatHoldsTheOutputDelaysOnlyAMoment(t *testing.T) {
 	start := time.Now()
 	report := mustRun(t, j)
 	stdout, _ := read(report)
-	if took := time.Since(start); took > 10*time.Second || !report.Succeeded() {
+	if took := time.Since(start); took > 10*time.Second || !report.Succeeded() || !report.CutOff {
 		t.Errorf("after %v: %+v", took, report)
 	}
 	before, pid, _ := strings.Cut(strings.TrimSpace(stdout), "\n")

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"os/exec"
 	"syscall"
 	"time"
@@ -27,20 +28,22 @@ func treeOf(cmd *exec.Cmd, mark string) finalize.Tree {
 }
 
 // supervise waits for a command to end, and ends its tree when ctx does. It
-// reports whether that was so; nothing of the tree is left then.
-func supervise(ctx context.Context, cmd *exec.Cmd, tree finalize.Tree) (killed bool) {
+// reports whether that was so; nothing of the tree is left then. cutOff says that
+// a command which succeeded has left its output open.
+func supervise(ctx context.Context, cmd *exec.Cmd, tree finalize.Tree) (killed, cutOff bool) {
 	exited, ended := make(chan struct{}), make(chan struct{})
 	unwatch := context.AfterFunc(ctx, func() {
 		defer close(ended)
 		end(tree, exited)
 	})
-	_ = cmd.Wait() // how it ended is in cmd.ProcessState, and what failed with its output in the captures
+	// How it ended is in cmd.ProcessState, and what failed with its output in the captures.
+	cutOff = errors.Is(cmd.Wait(), exec.ErrWaitDelay)
 	close(exited)
 	if unwatch() {
-		return false
+		return false, cutOff
 	}
 	<-ended
-	return true
+	return true, false
 }
 
 // end asks the tree to end, and kills what is left of it once its root and its

@@ -77,9 +77,9 @@ func (r *reader) Next() (Item, error) {
 		case err == nil:
 			text = text[:len(text)-1]
 			return check(string(text)), nil
-		case err == io.EOF && len(text) > 0:
+		case errors.Is(err, io.EOF) && len(text) > 0:
 			return check(string(text)), nil // a last item needs no separator
-		case err != bufio.ErrBufferFull:
+		case !errors.Is(err, bufio.ErrBufferFull):
 			return Item{}, err
 		case len(text) > MaxLength+1:
 			return r.skip(text)
@@ -94,9 +94,9 @@ func (r *reader) skip(text []byte) (Item, error) {
 		part, err := r.in.ReadSlice(r.separator)
 		read += len(part)
 		switch {
-		case err == nil || err == io.EOF:
+		case err == nil || errors.Is(err, io.EOF):
 			return item, nil
-		case err != bufio.ErrBufferFull:
+		case !errors.Is(err, bufio.ErrBufferFull):
 			return Item{}, err
 		}
 	}

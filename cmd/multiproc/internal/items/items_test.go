@@ -16,7 +16,7 @@ func all(t *testing.T, s Source) []string {
 	var texts []string
 	for {
 		item, err := s.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return texts
 		}
 		if err != nil {
@@ -84,7 +84,7 @@ func TestLongestItemPassesAndALongerOneIsSkipped(t *testing.T) {
 			t.Errorf("%d bytes of the long item kept", len(item.Text))
 		}
 	}
-	if _, err := s.Next(); err != io.EOF {
+	if _, err := s.Next(); !errors.Is(err, io.EOF) {
 		t.Errorf("at the end: %v", err)
 	}
 }
@@ -118,7 +118,7 @@ func FuzzRead(f *testing.F) {
 		s := Read(bytes.NewReader(input), separator)
 		for {
 			item, err := s.Next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {

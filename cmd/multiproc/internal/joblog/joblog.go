@@ -22,6 +22,7 @@ const Header = "seq\tstart\tseconds\texit\tsignal\toutcome\titem\n"
 // An Outcome is how an item ended; each ends in exactly one.
 type Outcome string
 
+// The outcomes.
 const (
 	Done      Outcome = "done"      // the command exited with status 0
 	Failed    Outcome = "failed"    // it exited otherwise, was killed by a signal, or could not be run

@@ -17,17 +17,25 @@ func create(dir string) (*os.File, string, error) {
 	case err == nil:
 		f = os.NewFile(uintptr(fd), dir)
 	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EISDIR), errors.Is(err, unix.EINVAL):
-		if f, err = os.CreateTemp(dir, "multiproc-"); err != nil {
-			return nil, "", err
-		}
-		if err := os.Remove(f.Name()); err != nil {
-			f.Close()
+		if f, err = createUnlinked(dir); err != nil {
 			return nil, "", err
 		}
 	default:
 		return nil, "", &os.PathError{Op: "open", Path: dir, Err: err}
 	}
 	return f, fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), f.Fd()), nil
+}
+
+func createUnlinked(dir string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, "multiproc-")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 // remove has nothing to do: the file has no name.

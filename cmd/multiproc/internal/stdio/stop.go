@@ -16,6 +16,7 @@ var ErrStopped = errors.New("stopped")
 // methods are safe for concurrent use.
 type Stop struct {
 	r, w *os.File // a pipe nothing is ever written to: closing w wakes everyone who polls r
+	fd   int32    // of r
 	once sync.Once
 }
 
@@ -26,7 +27,7 @@ func NewStop() (*Stop, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stdio: %w", err)
 	}
-	return &Stop{r: r, w: w}, nil
+	return &Stop{r: r, w: w, fd: descriptor(r)}, nil
 }
 
 // Stop makes every call that uses s, and every later one, return ErrStopped
@@ -39,12 +40,15 @@ func (s *Stop) Close() error {
 	return s.r.Close()
 }
 
-// wait blocks until f has one of the poll events, or an error or hang-up that
+// descriptor is for waiting alone. (Each call of Fd may cost system calls.)
+func descriptor(f *os.File) int32 { return int32(f.Fd()) }
+
+// wait blocks until fd has one of the poll events, or an error or hang-up that
 // the following call will see, and returns what it has.
-func (s *Stop) wait(f *os.File, events int16) (int16, error) {
+func (s *Stop) wait(fd int32, events int16) (int16, error) {
 	fds := []unix.PollFd{
-		{Fd: int32(f.Fd()), Events: events},
-		{Fd: int32(s.r.Fd())},
+		{Fd: fd, Events: events},
+		{Fd: s.fd},
 	}
 	for {
 		_, err := unix.Poll(fds, -1)

@@ -15,15 +15,16 @@ const chunk = 4096
 // NewReader returns a reader of f whose Read fails with ErrStopped once stop is
 // stopped and f has nothing to read. f stays the caller's to close. The reader
 // is for one goroutine at a time.
-func NewReader(f *os.File, stop *Stop) io.Reader { return &reader{f, stop} }
+func NewReader(f *os.File, stop *Stop) io.Reader { return &reader{f, descriptor(f), stop} }
 
 type reader struct {
 	f    *os.File
+	fd   int32
 	stop *Stop
 }
 
 func (r *reader) Read(p []byte) (int, error) {
-	if _, err := r.stop.wait(r.f, unix.POLLIN); err != nil {
+	if _, err := r.stop.wait(r.fd, unix.POLLIN); err != nil {
 		return 0, err
 	}
 	return r.f.Read(p)
@@ -36,17 +37,18 @@ func NewWriter(f *os.File, stop *Stop) io.Writer {
 	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
 		return f // never blocks for long, and poll knows nothing of it
 	}
-	return &writer{f, stop}
+	return &writer{f, descriptor(f), stop}
 }
 
 type writer struct {
 	f    *os.File
+	fd   int32
 	stop *Stop
 }
 
 func (w *writer) Write(p []byte) (written int, err error) {
 	for len(p) > 0 {
-		if _, err := w.stop.wait(w.f, unix.POLLOUT); err != nil {
+		if _, err := w.stop.wait(w.fd, unix.POLLOUT); err != nil {
 			return written, err
 		}
 		n, err := w.f.Write(p[:min(len(p), chunk)])
@@ -63,7 +65,7 @@ func (w *writer) Write(p []byte) (written int, err error) {
 // returns nil then; or ErrStopped after stop was stopped. For a file on disk
 // that is never the case.
 func AwaitBroken(f *os.File, stop *Stop) error {
-	_, err := stop.wait(f, 0) // errors and hang-ups are reported unasked
+	_, err := stop.wait(descriptor(f), 0) // errors and hang-ups are reported unasked
 	return err
 }
 
