@@ -6,12 +6,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"io/fs"
-	"net"
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
-	"time"
 )
 
 // serving is a Caller and the end of the Serve that answers it.
@@ -95,136 +92,6 @@ func TestKindsOfReply(t *testing.T) {
 	if _, err := s.Call(ctx, 0, "?", nil); !errors.Is(err, ErrProtocol) {
 		t.Error(err)
 	}
-}
-
-func TestCancelIsAnsweredWithAVerdict(t *testing.T) {
-	s := dialled(t, &CallOptions{VerdictTimeout: time.Minute}, nil)
-	for range 20 {
-		ctx, cancel := context.WithCancel(context.Background())
-		result := make(chan error, 2)
-		go func() {
-			_, err := s.Call(ctx, 0, "wait", nil)
-			result <- err
-		}()
-		go func() {
-			got, err := s.Call(ctx, 0, "grant", nil)
-			if err == nil && string(got.Payload) != "granted" {
-				err = errors.New("no grant")
-			}
-			if errors.Is(err, context.Canceled) { // it was withdrawn before it was sent
-				err = nil
-			}
-			result <- err
-		}()
-		if _, err := s.Call(context.Background(), 0, "echo", nil); err != nil {
-			t.Fatal(err)
-		}
-		cancel()
-		for range 2 {
-			if err := <-result; err != nil && !errors.Is(err, context.Canceled) {
-				t.Fatal(err)
-			}
-		}
-		if _, err := s.Call(ctx, 0, "echo", nil); !errors.Is(err, context.Canceled) {
-			t.Fatal(err)
-		}
-	}
-	cause := errors.New("cause")
-	ctx, cancel := context.WithCancelCause(context.Background())
-	result := make(chan error)
-	go func() { _, err := s.Call(ctx, 0, "wait", nil); result <- err }()
-	cancel(cause)
-	if err := <-result; !errors.Is(err, cause) {
-		t.Error(err)
-	}
-}
-
-func TestAGrantThatWonIsReturned(t *testing.T) {
-	entered := make(chan struct{})
-	near, far := connPair(t, 0)
-	s := serve(t, near, far, func(ctx context.Context, r *Request) Reply {
-		close(entered)
-		return method(ctx, r)
-	}, nil, nil)
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() { <-entered; cancel() }()
-	if got, err := s.Call(ctx, 0, "grant", nil); err != nil || string(got.Payload) != "granted" {
-		t.Error(got, err)
-	}
-}
-
-func TestNoVerdictLosesTheConnection(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		near, far := net.Pipe()
-		go func() { // reads, and never answers
-			for c := NewConn(far, 0); ; {
-				if _, err := c.ReadFrame(nil); err != nil {
-					return
-				}
-			}
-		}()
-		c := NewCaller(NewConn(near, 0), nil)
-		other := make(chan error)
-		go func() { _, err := c.Call(context.Background(), 0, "other", nil); other <- err }()
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		began := time.Now()
-		_, err := c.Call(ctx, 0, "x", nil)
-		if took := time.Since(began); !errors.Is(err, ErrConnectionLost) || took != time.Minute+DefaultVerdictTimeout {
-			t.Error(err, took)
-		}
-		if err := <-other; !errors.Is(err, ErrConnectionLost) {
-			t.Error(err)
-		}
-		<-c.Lost()
-		if _, err := c.Call(context.Background(), 0, "x", nil); !errors.Is(err, ErrConnectionLost) || !errors.Is(c.Err(), ErrConnectionLost) {
-			t.Error(err, c.Err())
-		}
-		_, _ = c.Close(), far.Close()
-	})
-}
-
-// A large argument in front of it must not keep a Cancel from its way.
-func TestLargeArgumentsLeaveRoom(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		near, far := net.Pipe()
-		peer, c := NewConn(far, 0), NewCaller(NewConn(near, 0), nil)
-		defer c.Close()
-		defer far.Close()
-		ctx, cancel := context.WithCancel(context.Background())
-		defer cancel()
-		result := make(chan error, 1)
-		go func() { _, err := c.Call(ctx, 0, "large", make([]byte, 64<<20)); result <- err }()
-		var frame []byte
-		for kindOf(frame) != kindSegment {
-			frame = read(t, peer, frame)
-		}
-		cancel()
-		synctest.Wait() // for the Cancel to be queued behind the batch that is being written
-		for seen := 0; kindOf(frame) != kindCancel; seen++ {
-			if seen > batchSize/segmentSize {
-				t.Fatalf("no Cancel after %d frames", seen)
-			}
-			frame = read(t, peer, frame)
-		}
-		payload := AppendError(nil, context.Canceled)
-		header, _ := (&replyHeader{kindReply, 1, string(Error), uint64(len(payload))}).MarshalMsg(nil)
-		if err := peer.WriteFrame(header, payload); err != nil {
-			t.Fatal(err)
-		}
-		if err := <-result; !errors.Is(err, context.Canceled) {
-			t.Error(err)
-		}
-	})
-}
-
-func read(t *testing.T, c *Conn, buf []byte) []byte {
-	t.Helper()
-	frame, err := c.ReadFrame(buf)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return frame
 }
 
 func TestLimitsOfMessages(t *testing.T) {
@@ -360,33 +227,4 @@ func TestCloseACallerAtAnyMoment(t *testing.T) {
 		all.Wait()
 		cancel()
 	}
-}
-
-func BenchmarkCall(b *testing.B) {
-	for _, size := range []int{16, 1 << 20} {
-		for name, so := range map[string]*ServeOptions{"goroutine": nil, "inline": {Inline: func(uint64, string) bool { return true }}} {
-			argument := make([]byte, size)
-			b.Run(name+"/"+map[int]string{16: "16B", 1 << 20: "1MiB"}[size], func(b *testing.B) {
-				s := dialled(b, nil, so)
-				b.ReportAllocs()
-				b.SetBytes(int64(2 * size))
-				for b.Loop() {
-					if _, err := s.Call(context.Background(), 0, "echo", argument); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-		}
-	}
-	b.Run("parallel", func(b *testing.B) {
-		s := dialled(b, nil, nil)
-		b.SetParallelism(8)
-		b.RunParallel(func(pb *testing.PB) {
-			for pb.Next() {
-				if _, err := s.Call(context.Background(), 0, "echo", nil); err != nil {
-					b.Error(err)
-				}
-			}
-		})
-	})
 }

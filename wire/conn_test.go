@@ -186,3 +186,32 @@ func TestCloseEndsReadingAndWriting(t *testing.T) {
 		t.Error("read from a closed connection")
 	}
 }
+
+func BenchmarkFrame(b *testing.B) {
+	for name, size := range map[string]int{"32B": 32, "1MiB": 1 << 20} {
+		b.Run(name, func(b *testing.B) {
+			near, far := connPair(b, 0)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				var buf []byte
+				for {
+					var err error
+					if buf, err = far.ReadFrame(buf); err != nil {
+						return
+					}
+				}
+			}()
+			body := make([]byte, size)
+			b.ReportAllocs()
+			b.SetBytes(int64(size))
+			for b.Loop() {
+				if err := near.WriteFrame(body); err != nil {
+					b.Fatal(err)
+				}
+			}
+			near.Close()
+			<-done
+		})
+	}
+}

@@ -122,7 +122,7 @@ func TestTCPWithTLS(t *testing.T) {
 	exchange(t, a, b)
 
 	// A peer without TLS gets nowhere.
-	client.Secure, client.InsecureTCP = nil, true
+	client.Secure, client.InsecureTCP, client.Auth.Timeout = nil, true, 50*time.Millisecond
 	if _, err := Dial(context.Background(), "tcp", l.Addr().String(), &client); err == nil {
 		t.Error("plain text was accepted")
 	}

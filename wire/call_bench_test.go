@@ -1,0 +1,35 @@
+package wire
+
+import (
+	"context"
+	"testing"
+)
+
+func BenchmarkCall(b *testing.B) {
+	for _, size := range []int{16, 1 << 20} {
+		for name, so := range map[string]*ServeOptions{"goroutine": nil, "inline": {Inline: func(uint64, string) bool { return true }}} {
+			argument := make([]byte, size)
+			b.Run(name+"/"+map[int]string{16: "16B", 1 << 20: "1MiB"}[size], func(b *testing.B) {
+				s := dialled(b, nil, so)
+				b.ReportAllocs()
+				b.SetBytes(int64(2 * size))
+				for b.Loop() {
+					if _, err := s.Call(context.Background(), 0, "echo", argument); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+	b.Run("parallel", func(b *testing.B) {
+		s := dialled(b, nil, nil)
+		b.SetParallelism(8)
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				if _, err := s.Call(context.Background(), 0, "echo", nil); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	})
+}
