@@ -72,7 +72,7 @@ func (w *worker) await() bool {
 	}
 	frame, err := w.data.ReadFrame(nil)
 	if len(frame) > 0 {
-		w.early = append(w.early, frame)
+		w.early = frame
 	}
 	w.patience.slept(time.Since(asleep))
 	return err == nil

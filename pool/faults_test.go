@@ -268,3 +268,37 @@ func parseHex(s string) int64 {
 	}
 	return n
 }
+
+// A worker that is told to end by somebody else takes its task with it: the task did not fail by itself.
+func TestTerminatedWorkerLosesItsTask(t *testing.T) {
+	p := newPool(t, &pool.Options{Workers: 1})
+	running, err := sleeps.ApplyAsync(t.Context(), p, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	awaitStats(t, p, func(s pool.Stats) bool { return s.Workers[0].State == pool.Busy && s.Workers[0].Age > 0 })
+	if err := syscall.Kill(p.Stats().Workers[0].PID, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	var lost *pool.WorkerLostError
+	if _, err := running.Get(t.Context()); !errors.As(err, &lost) {
+		t.Fatalf("got %v", err)
+	}
+	if got, err := double.Apply(t.Context(), p, 4); err != nil || got != 8 {
+		t.Fatal(got, err)
+	}
+}
+
+// A worker that hangs at its start is killed and counts as failed.
+func TestWorkerThatIsNeverReady(t *testing.T) {
+	_, err := pool.New(t.Context(), &pool.Options{
+		Workers: 1, StartTimeout: 50 * time.Millisecond, StartFailures: 2, Initializer: initHangs.With(struct{}{}),
+	})
+	if !errors.Is(err, pool.ErrPoolBroken) || !strings.Contains(err.Error(), "StartTimeout") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+var initHangs = pool.RegisterInitializer(hangInitializer)
+
+func hangInitializer(context.Context, struct{}) error { select {} }

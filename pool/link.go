@@ -23,7 +23,7 @@ type link struct {
 	scratch    []byte
 	answers    []answer
 	verdicts   []verdict
-	large      [][]byte // payloads that came before their records were looked at
+	early      []byte // a large payload that came before its record was looked at
 	goroutines stdsync.WaitGroup
 	timer      *time.Timer // calls tick
 
@@ -78,21 +78,18 @@ func newLink(p *Pool, process *spawn.Process, s *shared, data, control *os.File)
 	return l, nil
 }
 
-// fill sends what waits in the queue, as far as the link may send ahead. It reports false when the link takes
-// no tasks, so that the caller must look for another.
-func (l *link) fill() bool {
+// fill sends what waits in the queue, as far as the link may send ahead. A link that takes nothing has been
+// found idle, or will look again by itself.
+func (l *link) fill() {
 	l.mu.Lock()
-	if l.leaving || l.streaming || l.condemned != nil || l.fault != nil {
-		l.mu.Unlock()
-		return false
+	wake := false
+	if !l.leaving && !l.streaming && l.condemned == nil && l.fault == nil {
+		wake = l.sendLocked()
 	}
-	wake := l.sendLocked()
-	sound := l.fault == nil
 	l.mu.Unlock()
 	if wake {
 		_ = l.data.WriteFrame() // a worker that is gone is noticed by serve
 	}
-	return sound
 }
 
 // sendLocked moves tasks from the queue into the ring. It reports whether the worker must be woken.

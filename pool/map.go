@@ -44,8 +44,9 @@ func (f *Function[A, R]) newMap(ctx context.Context, p *Pool, tasks int) (*mapJo
 
 // feed encodes inputs and hands them to the queue. What cannot be encoded or submitted fails on its own.
 func (f *Function[A, R]) feed(ctx context.Context, m *mapJob[R], inputs []A) {
+	tasks := make([]task, 0, min(feedTasks, len(inputs)))
 	for at := 0; at < len(inputs); {
-		tasks := make([]task, 0, min(feedTasks, len(inputs)-at))
+		tasks = tasks[:0]
 		var buffer []byte
 		for at < len(inputs) && len(tasks) < feedTasks && len(buffer) < feedBytes {
 			start := len(buffer)

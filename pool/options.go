@@ -17,6 +17,7 @@ const (
 	DefaultQueueBytes    = 64 << 20
 	DefaultResultBytes   = 64 << 20
 	DefaultMaxPayload    = 1 << 30
+	DefaultStartTimeout  = time.Minute
 	DefaultStartFailures = 5
 )
 
@@ -63,6 +64,10 @@ type Options struct {
 	// DefaultMaxPayload.
 	MaxPayload int64
 
+	// StartTimeout is how long a worker may take from its start, with its initializer, until it is ready.
+	// Then it is killed and counts as failed. Default: DefaultStartTimeout.
+	StartTimeout time.Duration
+
 	// StartFailures is how many workers in a row may fail to start, while none runs, before the pool is
 	// broken. Default: DefaultStartFailures.
 	StartFailures int
@@ -93,6 +98,7 @@ func (o *Options) withDefaults() (*Options, error) {
 	setDefault(&c.QueueBytes, DefaultQueueBytes)
 	setDefault(&c.ResultBytes, DefaultResultBytes)
 	setDefault(&c.MaxPayload, DefaultMaxPayload)
+	setDefault(&c.StartTimeout, DefaultStartTimeout)
 	setDefault(&c.StartFailures, DefaultStartFailures)
 	setDefault(&c.Logger, slog.New(slog.DiscardHandler))
 	return &c, nil
@@ -123,6 +129,7 @@ func (o *Options) validate() error {
 	fault(o.QueueBytes < 0, "QueueBytes is %d; it cannot be negative", o.QueueBytes)
 	fault(o.ResultBytes < 0, "ResultBytes is %d; it cannot be negative", o.ResultBytes)
 	fault(o.MaxPayload < 0, "MaxPayload is %d; it cannot be negative", o.MaxPayload)
+	fault(o.StartTimeout < 0, "StartTimeout is %v; it cannot be negative", o.StartTimeout)
 	fault(o.StartFailures < 0, "StartFailures is %d; it cannot be negative", o.StartFailures)
 	if s := o.Spawn; s != nil {
 		fault(s.Stdin != nil, "Spawn.Stdin is set; a worker's standard input is always /dev/null")

@@ -30,6 +30,9 @@ func (l *link) serve() {
 	})
 	for {
 		n, err := l.drain()
+		if err == nil && l.early != nil {
+			err = fmt.Errorf("%w: a large result that no record announced", errCorrupt)
+		}
 		if broken(err) {
 			l.blame(err)
 			break
@@ -70,7 +73,7 @@ func (l *link) wait(taken int) bool {
 		return false
 	}
 	if len(frame) > 0 {
-		l.large = append(l.large, frame)
+		l.early = frame
 	}
 	return true
 }
@@ -139,9 +142,9 @@ func (l *link) parse(span []byte) (used int, err error) {
 
 // readLarge reads the payload of a record that announced one.
 func (l *link) readLarge() ([]byte, error) {
-	if len(l.large) > 0 {
-		payload := l.large[0]
-		l.large = l.large[1:]
+	if l.early != nil {
+		payload := l.early
+		l.early = nil
 		return payload, nil
 	}
 	for {

@@ -94,19 +94,24 @@ func (s *seat) connect(memory *shared, files *[]*os.File) (*link, error) {
 	if err != nil {
 		return nil, joinClose(err, data, control)
 	}
-	process, err := spawn.StartRole(s.pool.lifetime, workerRole, argument,
+	ctx, cancel := context.WithTimeoutCause(s.pool.lifetime, s.pool.options.StartTimeout,
+		fmt.Errorf("%w, which is %v", errNotReady, s.pool.options.StartTimeout))
+	defer cancel()
+	process, err := spawn.StartRole(ctx, workerRole, argument,
 		[]*os.File{theirData, theirControl, (*files)[0]}, s.spawnOptions())
 	if err != nil {
 		return nil, joinClose(err, data, control)
 	}
 	l, err := newLink(s.pool, process, memory, data, control)
 	if err != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), killTime)
+		kill, cancel := context.WithTimeout(context.Background(), killTime)
 		defer cancel()
-		return nil, errors.Join(err, process.KillTree(ctx))
+		return nil, errors.Join(err, process.KillTree(kill))
 	}
 	return l, nil
 }
+
+var errNotReady = errors.New("pool: the worker was not ready within StartTimeout")
 
 func (s *seat) setup() *setup {
 	o := s.pool.options
@@ -154,15 +159,22 @@ func (p *Pool) startSucceeded() {
 	}
 }
 
-// startFailed counts a worker that did not, and reports whether the pool is to be given up. A death by a
-// signal from outside says nothing of whether workers can start.
+// startFailed counts a worker that did not, and reports whether the pool is to be given up.
 func (p *Pool) startFailed(err error) bool {
+	if killedFromOutside(err) {
+		return false // that says nothing of whether workers can start
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var start *spawn.StartError
-	if errors.As(err, &start) && (start.Exit.Signal == syscall.SIGKILL || start.Exit.Signal == syscall.SIGTERM) {
-		return false
-	}
 	p.failures++
 	return p.living == 0 && p.failures >= p.options.StartFailures || errors.Is(err, spawn.ErrNotInitialized)
+}
+
+// killedFromOutside reports whether a worker that did not start was ended by a signal that is not the pool's.
+func killedFromOutside(err error) bool {
+	var start *spawn.StartError
+	if errors.Is(err, errNotReady) || !errors.As(err, &start) {
+		return false
+	}
+	return start.Exit.Signal == syscall.SIGKILL || start.Exit.Signal == syscall.SIGTERM
 }

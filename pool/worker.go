@@ -32,9 +32,9 @@ type worker struct {
 	control *wire.Conn
 	largest int64
 
-	sequence uint64   // of the next record
-	output   []byte   // the encoded result
-	early    [][]byte // large arguments that came before their records were looked at
+	sequence uint64 // of the next record
+	output   []byte // the encoded result
+	early    []byte // a large argument that came before its record was looked at
 	patience patience
 	running  int // while user code runs in loop's goroutine: the size of its record, else 0
 
@@ -174,9 +174,6 @@ func (w *worker) loop() error {
 			continue // a skip: span passes over it
 		}
 		if err := w.take(r); err != nil {
-			if w.stopping.Load() {
-				return nil
-			}
 			return err
 		}
 	}
@@ -189,6 +186,9 @@ func (w *worker) take(r record) error {
 	if r.meta&flagLarge != 0 {
 		var err error
 		if arg, err = w.readLarge(); err != nil {
+			if w.stopping.Load() {
+				return nil
+			}
 			return err
 		}
 	}
@@ -220,6 +220,9 @@ func (w *worker) perform(c *taskContext, r record, arg []byte) error {
 	w.running = r.size
 	output, err := e.run(c, arg, w.output[:0])
 	w.ran()
+	if err != nil && w.ctx.Err() != nil {
+		return w.interrupted(e)
+	}
 	if err != nil {
 		return w.answerError(err)
 	}
@@ -233,6 +236,12 @@ func (w *worker) perform(c *taskContext, r record, arg []byte) error {
 		w.output = nil
 	}
 	return err
+}
+
+// interrupted ends a worker that was told to go while its task ran, and made the task fail by that. It gives no
+// answer: the parent knows whether it wanted that, and if not, the task is lost.
+func (w *worker) interrupted(e *entry) error {
+	return fmt.Errorf("pool: the worker was told to end while it ran %s: %w", e.name, context.Cause(w.ctx))
 }
 
 // ran gives back the record of the task whose function has ended.
@@ -250,9 +259,9 @@ func (w *worker) answerError(err error) error {
 
 // readLarge reads the payload of a record that announced one.
 func (w *worker) readLarge() ([]byte, error) {
-	if len(w.early) > 0 {
-		payload := w.early[0]
-		w.early = w.early[1:]
+	if w.early != nil {
+		payload := w.early
+		w.early = nil
 		return payload, nil
 	}
 	for {
