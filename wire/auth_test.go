@@ -72,17 +72,15 @@ func shakeHands(client, server AuthOptions) (clientErr, serverErr error) {
 	a, b := net.Pipe()
 	near, far := NewConn(a, 0), NewConn(b, 0)
 	defer near.Close()
-	done := make(chan struct{})
+	served := make(chan error, 1)
 	go func() {
-		defer close(done)
-		serverErr = server.Server(context.Background(), far)
+		served <- server.Server(context.Background(), far)
 		far.Close()
 	}()
 	if clientErr = client.Client(context.Background(), near); clientErr != nil {
 		near.Close()
 	}
-	<-done
-	return clientErr, serverErr
+	return clientErr, <-served
 }
 
 func TestHandshake(t *testing.T) {

@@ -79,7 +79,7 @@ func (c *Conn) readHeader() (int64, error) {
 	for size := shortHeader; ; {
 		head, err := c.reader.Peek(size)
 		if err != nil {
-			if err == io.EOF && len(head) != 0 {
+			if errors.Is(err, io.EOF) && len(head) != 0 {
 				err = io.ErrUnexpectedEOF
 			}
 			return 0, err
@@ -113,10 +113,15 @@ func readPayload(r io.Reader, buf []byte, length int) ([]byte, error) {
 	}
 }
 
-// readError leaves io.EOF and io.ErrUnexpectedEOF as they are, so that they can be compared.
+// readError returns io.EOF and io.ErrUnexpectedEOF bare, so that they can be compared.
 func readError(err error) error {
-	if err == nil || err == io.EOF || err == io.ErrUnexpectedEOF {
-		return err
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, io.EOF):
+		return io.EOF
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return io.ErrUnexpectedEOF
 	}
 	return fmt.Errorf("wire: read: %w", err)
 }

@@ -69,7 +69,7 @@ func TestFramesArriveWhole(t *testing.T) {
 			t.Fatalf("%d bytes for %d, %v", len(buf), n, err)
 		}
 	}
-	if _, err := far.ReadFrame(buf); err != io.EOF {
+	if _, err := far.ReadFrame(buf); !errors.Is(err, io.EOF) {
 		t.Error(err)
 	}
 	writing.Wait()

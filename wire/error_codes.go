@@ -54,7 +54,7 @@ func RegisterError(code string, err error) {
 	defer registerMu.Unlock()
 	known := *registered.Load()
 	for _, r := range known {
-		if r.code == code || r.sentinel == err {
+		if r.code == code || r.sentinel == err { //nolint:errorlint // one sentinel may wrap another
 			panic(fmt.Sprintf("wire: RegisterError(%q, %v): %q is registered already, for %v", code, err, r.code, r.sentinel))
 		}
 	}

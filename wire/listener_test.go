@@ -37,18 +37,22 @@ func meet(t testing.TB, l *Listener, o *TransportOptions) (dialled, accepted *Co
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	result := make(chan error, 1)
+	type end struct {
+		conn *Conn
+		err  error
+	}
+	near := make(chan end, 1)
 	go func() {
-		var err error
-		dialled, err = Dial(ctx, l.Addr().Network(), l.Addr().String(), o)
-		result <- err
+		c, err := Dial(ctx, l.Addr().Network(), l.Addr().String(), o)
+		near <- end{c, err}
 	}()
 	accepted, err := l.Accept(ctx)
-	if err := errors.Join(err, <-result); err != nil {
+	client := <-near
+	if err := errors.Join(err, client.err); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _, _ = dialled.Close(), accepted.Close() })
-	return dialled, accepted
+	t.Cleanup(func() { _, _ = client.conn.Close(), accepted.Close() })
+	return client.conn, accepted
 }
 
 func exchange(t testing.TB, a, b *Conn) {

@@ -75,12 +75,12 @@ func (o *outbox) addWaiting(ctx context.Context, m *outMessage) error {
 	for {
 		o.mu.Lock()
 		err := o.addLocked(m)
-		if err == errOutboxFull && o.room == nil {
+		if errors.Is(err, errOutboxFull) && o.room == nil {
 			o.room = make(chan struct{})
 		}
 		room := o.room
 		o.mu.Unlock()
-		if err != errOutboxFull {
+		if !errors.Is(err, errOutboxFull) {
 			return err
 		}
 		select {

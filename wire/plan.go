@@ -86,7 +86,8 @@ func (b *planner) fill(p *plan, path string) error {
 		p.append, p.decode = appendTimeValue, decodeTimeValue
 		return nil
 	case methods == msgpMethods:
-		return b.fillMsgp(p, path)
+		fillMsgp(p)
+		return nil
 	case methods == binaryMethods:
 		p.append, p.decode = appendBinaryValue, decodeBinaryValue
 		return nil

@@ -12,7 +12,7 @@ import (
 
 // fillMsgp makes the plan of a type with msgp's methods. What it consists of is looked at only to know whether
 // a value may contain itself: its methods would then recurse until the stack is full.
-func (b *planner) fillMsgp(p *plan, path string) error {
+func fillMsgp(p *plan) {
 	p.mayProxy = true
 	p.decode = decodeMsgpValue
 	p.endless = selfContaining(p.typ, make(map[reflect.Type]bool))
@@ -26,7 +26,6 @@ func (b *planner) fillMsgp(p *plan, path string) error {
 		}
 		return v.Addr().Interface().(msgp.Marshaler).MarshalMsg(dst)
 	}
-	return nil
 }
 
 func decodeMsgpValue(src []byte, v reflect.Value) ([]byte, error) {

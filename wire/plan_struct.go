@@ -164,7 +164,7 @@ func (e *fieldError) Unwrap() error { return e.err }
 const maxFieldPath = 256
 
 func inField(name string, err error) error {
-	inner, ok := err.(*fieldError)
+	inner, ok := err.(*fieldError) //nolint:errorlint // deeper ones belong to a method's own error
 	switch {
 	case !ok:
 		return &fieldError{path: name, err: err}

@@ -242,7 +242,7 @@ func (s *server) answer(call uint64, reply Reply) error {
 		return err
 	}
 	err = s.out.add(&outMessage{call: call, header: header, payload: reply.Payload})
-	if err == errOutboxFull {
+	if errors.Is(err, errOutboxFull) {
 		return fmt.Errorf("%w: more than %d bytes wait", ErrOutputLimit, s.out.limit)
 	}
 	return err

@@ -34,7 +34,7 @@ func (o *TransportOptions) check(network string) error {
 	switch network {
 	case "unix":
 		if o.Secure != nil {
-			faults = append(faults, errors.New("Secure is for TCP: a Unix socket does not leave the machine"))
+			faults = append(faults, errors.New("the Secure function is for TCP: a Unix socket does not leave the machine"))
 		}
 	case "tcp", "tcp4", "tcp6":
 		if o.Secure == nil && !o.InsecureTCP {
