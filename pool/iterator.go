@@ -206,11 +206,12 @@ func (it *Iterator[R]) fail(value any) {
 // it has been taken.
 func (it *Iterator[R]) Next(ctx context.Context) (Result[R], error) {
 	if ctx.Done() != nil {
-		defer context.AfterFunc(ctx, func() {
+		unwatch := context.AfterFunc(ctx, func() {
 			it.mu.Lock()
 			defer it.mu.Unlock()
 			it.ready.Broadcast()
-		})()
+		})
+		defer unwatch()
 	}
 	it.mu.Lock()
 	defer it.mu.Unlock()

@@ -27,13 +27,13 @@ func (s *seat) run() error {
 	failures := 0
 	for p.lifetime.Err() == nil {
 		l, err := s.hire()
-		if err == nil {
+		switch {
+		case err == nil:
 			failures = 0
 			s.employ(l)
 			continue
-		}
-		if p.lifetime.Err() != nil {
-			return nil
+		case p.lifetime.Err() != nil:
+			continue // the start was cut short
 		}
 		p.options.Logger.Warn("worker did not start", "pool", p.options.Name, "seat", s.number, "error", err)
 		if p.startFailed(err) {

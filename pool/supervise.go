@@ -90,7 +90,7 @@ func (l *link) condemnLocked(sequence uint64, kind Outcome, cause error) []task 
 
 // execute carries a sentence out, step by step, until the task has ended or the worker is gone.
 func (l *link) execute(s *sentence) {
-	l.order(order{Kind: orderCancel, Sequence: s.sequence})
+	l.order(&order{Kind: orderCancel, Sequence: s.sequence})
 	if l.within(s.over) {
 		return
 	}
@@ -130,7 +130,7 @@ func (l *link) killTree() {
 const killTime = 5 * time.Second
 
 // order sends an order to the worker. One that takes none is dealt with by whoever sent it.
-func (l *link) order(o order) {
+func (l *link) order(o *order) {
 	message, err := o.MarshalMsg(nil)
 	if err != nil {
 		panic(err) // an order always has an encoding
@@ -202,7 +202,7 @@ func (l *link) dismiss() {
 		if l.pool.refused() {
 			_ = l.process.SignalTree(syscall.SIGTERM)
 		} else {
-			l.order(order{Kind: orderStop})
+			l.order(&order{Kind: orderStop})
 		}
 		if !l.within(nil) {
 			l.killTree()

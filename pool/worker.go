@@ -62,7 +62,8 @@ func work(ctx context.Context, c *spawn.Child) error {
 	if err := c.Hello(""); err != nil {
 		return err
 	}
-	defer context.AfterFunc(ctx, w.stop)()
+	unwatch := context.AfterFunc(ctx, w.stop)
+	defer unwatch()
 	go w.listen() // ends with the process
 	ended := make(chan error, 1)
 	go w.run(ended)

@@ -1,7 +1,7 @@
 // Thumbnails makes small copies of images in worker processes: an image that crashes its decoder, or takes
 // for ever, costs one worker and not the program.
 //
-//	go run ./examples/thumbnails OUTPUT-FOLDER IMAGE...
+//	go run ./examples/thumbnails FOLDER IMAGE...
 package main
 
 import (
@@ -33,7 +33,7 @@ func main() { spawn.Main(run) } // in a worker process run is never reached
 
 func run(ctx context.Context) error {
 	if len(os.Args) < 3 {
-		return errors.New("usage: thumbnails OUTPUT-FOLDER IMAGE...")
+		return errors.New("give a folder for the output and the images: thumbnails FOLDER IMAGE")
 	}
 	p, err := pool.New(ctx, &pool.Options{TaskTimeout: 10 * time.Second})
 	if err != nil {
