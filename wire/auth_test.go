@@ -72,10 +72,14 @@ func shakeHands(client, server AuthOptions) (clientErr, serverErr error) {
 	a, b := net.Pipe()
 	near, far := NewConn(a, 0), NewConn(b, 0)
 	defer near.Close()
+	defer far.Close()
 	served := make(chan error, 1)
 	go func() {
-		served <- server.Server(context.Background(), far)
-		far.Close()
+		err := server.Server(context.Background(), far)
+		if err != nil {
+			far.Close()
+		}
+		served <- err
 	}()
 	if clientErr = client.Client(context.Background(), near); clientErr != nil {
 		near.Close()
