@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	stdsync "sync"
 	"time"
@@ -93,7 +92,7 @@ func runner[A, R any](fn func(context.Context, A) (R, error), args *wire.Codec[A
 		defer func() {
 			call.arg, call.result = *new(A), *new(R)
 			if value := recover(); value != nil {
-				err = &wire.PanicError{Value: value, Stack: debug.Stack()}
+				err = wire.NewPanicError(value)
 			}
 		}()
 		if err := args.Decode(encoded, &call.arg); err != nil {
