@@ -24,7 +24,8 @@ func newBooting() *booting {
 }
 
 // watchSignals ends the child's life at the first signal. A later one finds it ending, within its grace period. The
-// goroutine is there as long as the process.
+// goroutine is there as long as the process. It is not waited for before Main, since catching a signal for the first
+// time takes several changes between threads, and until then there are no finalizers that a signal could bypass.
 func (b *booting) watchSignals() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, endingSignals()...)

@@ -40,8 +40,16 @@ func (p *Process) Shutdown(ctx context.Context) error {
 		TerminateGrace: p.grace / 2,
 		KillGrace:      killGrace,
 	}
+	p.expectExit()
 	_, err := ladder.Run(ctx, ladderTarget{p})
 	return errors.Join(err, p.KillTree(context.WithoutCancel(ctx)))
+}
+
+// expectExit counts the child among those whose exits are near, until watch has seen that.
+func (p *Process) expectExit() {
+	if !p.expected.Swap(true) {
+		sweeps.expected.Add(1)
+	}
 }
 
 // ladderTarget is a Process as a ladder sees it.

@@ -112,14 +112,16 @@ func forkGuardian() (*wire.Conn, reaper, error) {
 	return lifeline, reaper, nil
 }
 
-// add has the guardian know a child, once that is identified.
+// add has the guardian know a child, once that is identified. It is told with the next flush, for which there is time
+// until the child is ready: till then, its mark is enough.
 func (g *guardian) add(p *Process) {
 	if !p.detached {
 		g.enqueue(record{PID: p.pid, Start: p.identity.Start, Group: p.pid, Grace: int64(p.grace)})
 	}
 }
 
-// remove tells the guardian that a child was reaped.
+// remove has the guardian forget a child that was reaped. There is no hurry, since a process that gets the same pid has
+// another start time: it is told when there is something else to tell.
 func (g *guardian) remove(p *Process) {
 	if !p.detached {
 		g.enqueue(record{PID: p.pid, Start: p.identity.Start, Gone: true})
@@ -131,15 +133,9 @@ func (g *guardian) enqueue(r record) {
 		return
 	}
 	g.mu.Lock()
-	if g.down {
-		g.mu.Unlock()
-		return
-	}
-	g.waiting = append(g.waiting, r)
-	write := g.up && !g.writing
-	g.mu.Unlock()
-	if write {
-		g.flush()
+	defer g.mu.Unlock()
+	if !g.down {
+		g.waiting = append(g.waiting, r)
 	}
 }
 
@@ -147,7 +143,7 @@ func (g *guardian) enqueue(r record) {
 // guardian with a full pipe can put off until dismiss closes that.
 func (g *guardian) flush() {
 	g.mu.Lock()
-	start := !g.writing && len(g.waiting) > 0
+	start := g.up && !g.writing && len(g.waiting) > 0
 	g.writing = g.writing || start
 	g.mu.Unlock()
 	if start {

@@ -35,8 +35,8 @@ func init() {
 	for i := range identities {
 		unix.CloseOnExec(firstDescriptor + i)
 	}
-	// SIGPIPE is caught, since ignoring it would be inherited by commands. Nobody reads the channel: a signal that
-	// finds it full is dropped, which is all that is wanted.
+	// SIGPIPE is caught, since ignoring it would be inherited by commands: the pipe of a parent that died must not end a
+	// child before its finalizers have run. Nobody reads the channel: what finds it full is dropped.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	args := append(os.Args, "", "")[1:]
 	setProcessName(args[0])

@@ -86,8 +86,19 @@ func (l *life) finish(err error) {
 			fmt.Fprintf(os.Stderr, "%s: finalizers: %v\n", l.name, err)
 			code = max(code, 1)
 		}
+		if errors.Is(cause, ErrParentLost) {
+			l.sweepOwn(ctx)
+		}
 		os.Exit(code)
 	})
+}
+
+// sweepOwn kills what this process has started, as its parent would do after its exit, were that still there.
+func (l *life) sweepOwn(ctx context.Context) {
+	tree := finalize.Tree{Marks: []string{finalize.OwnMark()}, Groups: []int{os.Getpid()}}
+	if _, err := tree.Kill(ctx); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", l.name, err)
+	}
 }
 
 // childStatus is the exit status that a role's error means, and what to write to stderr. Having given up because the

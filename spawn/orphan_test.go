@@ -32,8 +32,7 @@ func TestKilledParentLeavesNothing(t *testing.T) {
 			t.Parallel()
 			p := run(t, "starts roles", test.args...)
 			if len(test.args) > 0 {
-				// The guardian and the children; not the program itself.
-				eventually(t, patience, "children and guardian started", func() bool { return len(p.left(t)) >= 2 })
+				eventually(t, patience, "guardian started", func() bool { return len(p.guardians(t)) > 0 })
 			}
 			if err := p.Process.Kill(); err != nil {
 				t.Fatal(err)
@@ -65,25 +64,17 @@ func TestParentKilledDuringBoot(t *testing.T) {
 // The guardian is one for each program, and holds nothing that others wait for.
 func TestGuardian(t *testing.T) {
 	p := run(t, "starts roles", "test/wait", "test/nest=test/wait")
-	guardians := func() (found []string) {
-		for _, member := range p.left(t) {
-			command, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", member.PID))
-			if err == nil && strings.Contains(string(command), "guardian") {
-				found = append(found, fmt.Sprint(member.PID))
-			}
-		}
-		return found
-	}
-	eventually(t, patience, "guardian started", func() bool { return len(guardians()) > 0 })
-	if found := guardians(); len(found) != 1 {
+	eventually(t, patience, "guardian started", func() bool { return len(p.guardians(t)) > 0 })
+	found := p.guardians(t)
+	if len(found) != 1 {
 		t.Fatalf("%d guardians", len(found))
 	}
-	links, err := os.ReadDir("/proc/" + guardians()[0] + "/fd")
+	links, err := os.ReadDir("/proc/" + found[0] + "/fd")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, link := range links {
-		target, err := os.Readlink("/proc/" + guardians()[0] + "/fd/" + link.Name())
+		target, err := os.Readlink("/proc/" + found[0] + "/fd/" + link.Name())
 		if err == nil && strings.HasPrefix(target, "pipe:") && link.Name() != "3" {
 			t.Errorf("the guardian holds descriptor %s, %s", link.Name(), target)
 		}
@@ -97,4 +88,30 @@ func TestGuardian(t *testing.T) {
 	if left := p.left(t); len(left) != 0 {
 		t.Errorf("left after the program's own exit: %v", left)
 	}
+}
+
+// guardians are the pids of the guardians below the program's mark.
+func (p *program) guardians(t *testing.T) (found []string) {
+	for _, member := range p.left(t) {
+		command, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", member.PID))
+		if err == nil && strings.Contains(string(command), "\x00guardian\x00") {
+			found = append(found, fmt.Sprint(member.PID))
+		}
+	}
+	return found
+}
+
+// A child that loses its parent takes with it what it had started, even if there is no guardian to do so.
+func TestOrphanSweepsForItself(t *testing.T) {
+	p := run(t, "starts roles", "test/shell=trap '' TERM HUP; echo $$; sleep 1000")
+	eventually(t, patience, "guardian started", func() bool { return len(p.guardians(t)) > 0 })
+	for _, pid := range p.guardians(t) {
+		if err := identity(t, pid).Signal(syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, patience, "no process left", func() bool { return len(p.left(t)) == 0 })
 }

@@ -75,6 +75,8 @@ func (l *launch) start(ctx context.Context) (*Process, error) {
 	if err := p.boot(ctx, l, answer); err != nil {
 		return nil, p.abandon(ctx, err)
 	}
+	<-p.identified // long since
+	guard.flush()
 	return p, nil
 }
 

@@ -3,15 +3,23 @@ package spawn
 import (
 	"context"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/multiproc-go/multiproc/finalize"
 )
 
+// gatherLimit is how long a sweep is put off for the sake of other children that are about to exit.
+const gatherLimit = 2 * time.Millisecond
+
 // sweeps kills what children left behind when they exited, beyond their process groups (see leaveNoGroup). A look at all processes costs milliseconds where there are
 // many: so those that wait for one are served by the next one together.
-var sweeps sweeper
+var sweeps = sweeper{arrived: make(chan struct{}, 1)}
 
 type sweeper struct {
+	expected atomic.Int32  // children that were asked to stop and have not exited
+	arrived  chan struct{} // has a value when another child waits
+
 	mu      sync.Mutex // guards the fields below
 	waiting []*Process
 	running bool
@@ -26,13 +34,35 @@ func (s *sweeper) sweep(p *Process) {
 	s.mu.Unlock()
 	if first {
 		s.run()
+	} else {
+		select {
+		case s.arrived <- struct{}{}:
+		default:
+		}
 	}
 	<-p.swept
+}
+
+// gather waits a moment for the exits of those that were asked to stop, so as to sweep after them all at once.
+func (s *sweeper) gather() {
+	if s.expected.Load() == 0 {
+		return
+	}
+	timer := time.NewTimer(gatherLimit)
+	defer timer.Stop()
+	for s.expected.Load() > 0 {
+		select {
+		case <-s.arrived:
+		case <-timer.C:
+			return
+		}
+	}
 }
 
 // run sweeps until nobody waits.
 func (s *sweeper) run() {
 	for {
+		s.gather()
 		s.mu.Lock()
 		batch := s.waiting
 		s.waiting = nil

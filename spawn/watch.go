@@ -25,8 +25,8 @@ const (
 func (p *Process) watch() {
 	// The child cannot be reaped by anybody else, so the pid is its own here.
 	p.identity, _ = finalize.Identify(p.pid)
-	close(p.identified)
 	guard.add(p)
+	close(p.identified)
 	p.status, p.waitErr = p.reaper.wait()
 	_ = p.lifeline.Close() // nobody reads it any more
 	for _, pump := range p.stdio.pumps {
@@ -36,6 +36,9 @@ func (p *Process) watch() {
 	p.drain()
 	guard.remove(p)
 	children.remove(p)
+	if p.expected.Swap(true) {
+		sweeps.expected.Add(-1)
+	}
 	close(p.done)
 	sweeps.sweep(p)
 	p.stdio.discard()
