@@ -76,7 +76,8 @@ func (l *life) finish(err error) {
 		deadline := since.Add(l.grace)
 		code, message := childStatus(err, cause)
 		// A finalizer that hangs in the kernel, or in cgo, does not keep the process.
-		time.AfterFunc(time.Until(deadline), func() { os.Exit(max(code, 1)) })
+		late := max(code, 1)
+		hard := time.AfterFunc(time.Until(deadline), func() { os.Exit(late) })
 		if message != "" {
 			fmt.Fprintf(os.Stderr, "%s: %s\n", l.name, message)
 		}
@@ -89,6 +90,7 @@ func (l *life) finish(err error) {
 		if errors.Is(cause, ErrParentLost) {
 			l.sweepOwn(ctx)
 		}
+		hard.Stop() // exiting takes a second under the race detector, and may under coverage
 		os.Exit(code)
 	})
 }

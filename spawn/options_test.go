@@ -71,8 +71,8 @@ func TestEnvironment(t *testing.T) {
 	if slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, "MULTIPROC_CHILD") }) {
 		t.Error("the marker is visible to the program")
 	}
-	p := begin(t, "test/facts", "env", &spawn.Options{Env: []string{"A=b", finalize.MarkVariable + "=forged"}})
-	if want := "A=b\n" + finalize.MarkVariable + "=" + p.Mark(); p.Address() != want {
+	p := begin(t, "test/facts", "env", &spawn.Options{Env: []string{"A=b", "GORACE=" + os.Getenv("GORACE"), finalize.MarkVariable + "=forged"}})
+	if want := "A=b\nGORACE=" + os.Getenv("GORACE") + "\n" + finalize.MarkVariable + "=" + p.Mark(); p.Address() != want {
 		t.Errorf("environment %q, want %q", p.Address(), want)
 	}
 }
