@@ -16,6 +16,7 @@ import (
 	"github.com/multiproc-go/multiproc/cmd/multiproc/internal/output"
 	"github.com/multiproc-go/multiproc/cmd/multiproc/internal/stdio"
 	"github.com/multiproc-go/multiproc/pool"
+	"github.com/multiproc-go/multiproc/spawn"
 )
 
 const (
@@ -128,7 +129,14 @@ func (m *mapper) feed(ctx context.Context, source items.Source) {
 }
 
 func (m *mapper) poolOptions() *pool.Options {
-	options := &pool.Options{Name: "map", Workers: m.plan.workers, Grace: workerGrace}
+	options := &pool.Options{
+		Name:    "map",
+		Workers: m.plan.workers,
+		Grace:   workerGrace,
+		// What workers say themselves must not get between the outputs of
+		// commands. Why one has died is part of the error all the same.
+		Spawn: &spawn.Options{Stderr: io.Discard},
+	}
 	if m.plan.timeout > 0 {
 		options.TaskTimeout = m.plan.timeout + backstop
 	}

@@ -123,29 +123,33 @@ func (m *mapper) watchSignal(ctx context.Context) error {
 // program is to exit.
 func (m *mapper) conclude(ctx context.Context, err error) error {
 	m.streams.bar.Hide()
+	interrupted := isClosed(spawn.Draining(ctx))
 	problem := m.trouble()
 	var broken *stdoutError
 	switch {
-	case isClosed(spawn.Draining(ctx)):
-		m.say(m.tally.summary())
-		return context.Canceled // spawn knows which signal it was
 	case errors.Is(err, errBrokenStdout), errors.As(err, &broken) && stdio.IsBroken(broken):
-		return exitStatus(exitBrokenPipe)
+		if !interrupted {
+			return exitStatus(exitBrokenPipe)
+		}
 	case broken != nil:
 		problem = broken
-	case err != nil:
+	case !interrupted: // otherwise the error is the second signal
 		problem = errors.Join(problem, err)
 	}
 	if problem != nil {
 		m.say(fmt.Sprintf("multiproc: %v\n", problem))
 	}
-	if problem == nil && m.tally.failures() == 0 {
-		return nil
-	}
-	if !m.plan.dryRun && m.tally.items() > 0 {
+	failed := problem != nil || m.tally.failures() > 0
+	if (failed || interrupted) && m.tally.items() > 0 && !m.plan.dryRun {
 		m.say(m.tally.summary())
 	}
-	return exitStatus(exitFailed)
+	switch {
+	case interrupted:
+		return context.Canceled // spawn knows which signal it was
+	case failed:
+		return exitStatus(exitFailed)
+	}
+	return nil
 }
 
 // say writes to stderr at the end, when nothing else is written there.

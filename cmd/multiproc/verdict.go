@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/multiproc-go/multiproc/cmd/multiproc/internal/command"
@@ -86,15 +87,24 @@ func timeoutMessage(timeout time.Duration) string {
 	return fmt.Sprintf("killed because it took longer than %v", timeout)
 }
 
+// howDied returns it in a few words, with the first line that the worker left
+// behind if there is one.
 func howDied(lost *pool.WorkerLostError) string {
+	how := fmt.Sprintf("exit status %d", lost.ExitCode)
 	switch {
 	case lost.Signal != 0:
-		return fmt.Sprintf("signal %d, %v", int(lost.Signal), lost.Signal)
+		how = fmt.Sprintf("signal %d, %v", int(lost.Signal), lost.Signal)
 	case lost.Cause != "":
-		return lost.Cause
-	default:
-		return fmt.Sprintf("exit status %d", lost.ExitCode)
+		how = lost.Cause
 	}
+	words := strings.TrimSpace(lost.Crash)
+	if words == "" {
+		words = strings.TrimSpace(lost.Stderr)
+	}
+	if line, _, _ := strings.Cut(words, "\n"); line != "" {
+		how += ": " + line
+	}
+	return how
 }
 
 // line returns the message as it is written to stderr, or nothing.
