@@ -13,17 +13,11 @@ type setup struct {
 	MaxPayload  int64  // bytes
 }
 
-// order is a frame on a link's control connection, always from the parent.
+// order is a frame on a link's control connection, always from the parent: cancel the context of a task, if it is
+// the one that runs.
 type order struct {
-	Kind     uint8
-	Sequence uint64 // the task that is meant
+	Cancel uint64 // its sequence number
 }
-
-// Kinds of order.
-const (
-	orderCancel = 1 // cancel the context of the task Sequence, if it is the one that runs
-	orderStop   = 2 // leave when the task that runs has ended
-)
 
 // maxOrder bounds an order's frame, in bytes.
 const maxOrder = 64

@@ -9,10 +9,9 @@ import (
 // MarshalMsg implements msgp.Marshaler
 func (z order) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 2
-	o = append(o, 0x92)
-	o = msgp.AppendUint8(o, z.Kind)
-	o = msgp.AppendUint64(o, z.Sequence)
+	// array header, size 1
+	o = append(o, 0x91)
+	o = msgp.AppendUint64(o, z.Cancel)
 	return
 }
 
@@ -24,18 +23,13 @@ func (z *order) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 2 {
-		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+	if zb0001 != 1 {
+		err = msgp.ArrayError{Wanted: 1, Got: zb0001}
 		return
 	}
-	z.Kind, bts, err = msgp.ReadUint8Bytes(bts)
+	z.Cancel, bts, err = msgp.ReadUint64Bytes(bts)
 	if err != nil {
-		err = msgp.WrapError(err, "Kind")
-		return
-	}
-	z.Sequence, bts, err = msgp.ReadUint64Bytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err, "Sequence")
+		err = msgp.WrapError(err, "Cancel")
 		return
 	}
 	o = bts
@@ -44,7 +38,7 @@ func (z *order) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z order) Msgsize() (s int) {
-	s = 1 + msgp.Uint8Size + msgp.Uint64Size
+	s = 1 + msgp.Uint64Size
 	return
 }
 

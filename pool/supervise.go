@@ -90,7 +90,7 @@ func (l *link) condemnLocked(sequence uint64, kind Outcome, cause error) []task 
 
 // execute carries a sentence out, step by step, until the task has ended or the worker is gone.
 func (l *link) execute(s *sentence) {
-	l.order(&order{Kind: orderCancel, Sequence: s.sequence})
+	l.order(&order{Cancel: s.sequence})
 	if l.within(s.over) {
 		return
 	}
@@ -103,7 +103,7 @@ func (l *link) execute(s *sentence) {
 	l.killTree()
 }
 
-// within reports whether over was closed, or the worker went, within the grace.
+// within reports whether over was closed, or the worker went, within the grace. A nil over is never closed.
 func (l *link) within(over <-chan struct{}) bool {
 	timer := time.NewTimer(l.pool.options.Grace)
 	defer timer.Stop()
@@ -187,8 +187,8 @@ func (l *link) retire() {
 	}
 }
 
-// dismiss lets the worker go: at once when the pool was closed, else when it has nothing to do. What takes
-// longer than the grace is killed. It does not wait.
+// dismiss lets the worker go: it is asked to, which cancels the task that it runs, if any; what takes longer than
+// the grace is killed with all that it started. It does not wait.
 func (l *link) dismiss() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -199,13 +199,9 @@ func (l *link) dismiss() {
 	recalled := l.recallLocked(0, nil)
 	l.goroutines.Go(func() {
 		l.pool.requeue(recalled)
-		if l.pool.refused() {
-			_ = l.process.SignalTree(syscall.SIGTERM)
-		} else {
-			l.order(&order{Kind: orderStop})
-		}
-		if !l.within(nil) {
-			l.killTree()
+		if err := l.process.Shutdown(context.Background()); err != nil {
+			l.pool.options.Logger.Error("cannot end a worker and what it started",
+				"pool", l.pool.options.Name, "pid", l.process.PID(), "error", err)
 		}
 	})
 }

@@ -103,11 +103,11 @@ func connect(socket *os.File, maxFrame int64) (*wire.Conn, error) {
 
 func joinCloseConn(err error, c *wire.Conn) error { return errors.Join(err, c.Close()) }
 
-// stop lets the worker end: at once when it waits, else with its task, whose context is cancelled when the
-// process was told to go.
+// stop ends the worker: it begins no more tasks, and the context of the one that runs is cancelled. It is called when
+// the process's context ends.
 func (w *worker) stop() {
 	w.stopping.Store(true)
-	if c := w.current.Load(); c != nil && w.ctx.Err() != nil {
+	if c := w.current.Load(); c != nil {
 		c.cancel()
 	}
 	_ = w.data.NetConn().SetReadDeadline(time.Now())
@@ -125,13 +125,8 @@ func (w *worker) listen() {
 		if _, err := o.UnmarshalMsg(frame); err != nil {
 			return
 		}
-		switch o.Kind {
-		case orderCancel:
-			if c := w.current.Load(); c != nil && c.sequence == o.Sequence {
-				c.cancel()
-			}
-		case orderStop:
-			w.stop()
+		if c := w.current.Load(); c != nil && c.sequence == o.Cancel {
+			c.cancel()
 		}
 		buffer = frame
 	}
