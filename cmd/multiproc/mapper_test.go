@@ -161,7 +161,11 @@ func TestFailFastStartsNothingMoreAndLetsTheRunningEnd(t *testing.T) {
 		if job.Arguments[1] == "fails" {
 			return command.Report{Exit: 1}, nil
 		}
-		<-halted // still runs when the other has failed
+		select { // still runs when the other has failed
+		case <-halted:
+		case <-time.After(patience):
+			t.Error("the failure has not stopped the run")
+		}
 		return echo(t.Context(), job)
 	})
 	if diff := cmp.Diff([]string{"2 1 0 failed fails", "1 0 0 done a"}, tr.rows(t)); diff != "" {
