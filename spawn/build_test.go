@@ -63,7 +63,7 @@ func buildModule(t *testing.T, source string) (dir string) {
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("the Go command is not there: ", err)
 	}
-	dir, err := os.MkdirTemp("testdata", "program")
+	dir, err := os.MkdirTemp("testdata", "program") //nolint:usetesting // elsewhere it could not import this module
 	if err != nil {
 		t.Fatal(err)
 	}

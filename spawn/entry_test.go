@@ -203,10 +203,13 @@ func TestRegisterTooLate(t *testing.T) {
 
 func generic[T any](context.Context, T) error { return nil }
 
-type receiver struct{}
+type (
+	receiver struct{}
+	pointed  struct{}
+)
 
-func (receiver) method(context.Context, int) error   { return nil }
-func (*receiver) pointer(context.Context, int) error { return nil }
+func (receiver) method(context.Context, int) error { return nil }
+func (*pointed) method(context.Context, int) error { return nil }
 
 func makeClosure() func(context.Context, int) error {
 	return func(context.Context, int) error { return nil }
@@ -227,7 +230,7 @@ func TestFunctionName(t *testing.T) {
 	}{
 		{reportJob, here + "reportJob"},
 		{receiver.method, here + "receiver.method"},
-		{(*receiver).pointer, here + "(*receiver).pointer"},
+		{(*pointed).method, here + "(*pointed).method"},
 		{strings.ToUpper, "strings.ToUpper"},
 		{generic[int], ""},
 		{receiver{}.method, ""},

@@ -48,7 +48,7 @@ func newPidfdReaper(pid, pidfd int) (*pidfdReaper, error) {
 }
 
 func (r *pidfdReaper) wait() (syscall.WaitStatus, error) {
-	defer r.pidfd.Close() //nolint:errcheck // nothing was written to it
+	defer r.pidfd.Close()
 	var failed error
 	polled := r.raw.Read(func(uintptr) bool {
 		var exited bool

@@ -80,13 +80,13 @@ func forkGuardian() (*wire.Conn, reaper, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	defer unix.Close(read) //nolint:errcheck // the guardian has its own
+	defer unix.Close(read)
 	lifeline := framed(pollable(write, "guardian"))
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return nil, nil, errJoinClose(err, lifeline)
 	}
-	defer null.Close() //nolint:errcheck // the guardian has its own
+	defer null.Close()
 	fd, err := descriptor(null)
 	if err != nil {
 		return nil, nil, errJoinClose(err, lifeline)

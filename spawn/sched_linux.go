@@ -25,31 +25,45 @@ func setNiceness(group, niceness int) error {
 // forkExecOn starts a process that may run on the given processors alone. A process inherits the mask of the thread
 // that starts it: so one thread takes the mask on for a moment. It belongs to a goroutine that ends without unlocking
 // it, and thereby ends it too, if the mask could not be put back.
-func forkExecOn(processors []int, path string, argv []string, attr *syscall.ProcAttr) (pid int, r reaper, err error) {
+func forkExecOn(processors []int, path string, argv []string, attr *syscall.ProcAttr) (int, reaper, error) {
 	if len(processors) == 0 {
 		return forkExec(path, argv, attr)
 	}
-	done := make(chan struct{})
+	type outcome struct {
+		pid    int
+		reaper reaper
+		err    error
+	}
+	done := make(chan outcome, 1)
 	go func() {
-		defer close(done)
 		runtime.LockOSThread()
-		var before, during unix.CPUSet
-		for _, processor := range processors {
-			during.Set(processor)
-		}
-		if err = unix.SchedGetaffinity(0, &before); err != nil {
-			err = fmt.Errorf("sched_getaffinity: %w", err)
+		restore, err := takeAffinity(processors)
+		if err != nil {
+			runtime.UnlockOSThread()
+			done <- outcome{err: err}
 			return
 		}
-		if err = unix.SchedSetaffinity(0, &during); err != nil {
-			err = fmt.Errorf("set affinity to processors %v: %w", processors, err)
-			return
-		}
-		pid, r, err = forkExec(path, argv, attr)
-		if unix.SchedSetaffinity(0, &before) == nil {
+		pid, reaper, err := forkExec(path, argv, attr)
+		if restore() == nil {
 			runtime.UnlockOSThread()
 		}
+		done <- outcome{pid, reaper, err}
 	}()
-	<-done
-	return pid, r, err
+	out := <-done
+	return out.pid, out.reaper, out.err
+}
+
+// takeAffinity confines the calling thread to the processors, until restore.
+func takeAffinity(processors []int) (restore func() error, err error) {
+	var before, during unix.CPUSet
+	for _, processor := range processors {
+		during.Set(processor)
+	}
+	if err := unix.SchedGetaffinity(0, &before); err != nil {
+		return nil, fmt.Errorf("sched_getaffinity: %w", err)
+	}
+	if err := unix.SchedSetaffinity(0, &during); err != nil {
+		return nil, fmt.Errorf("set affinity to processors %v: %w", processors, err)
+	}
+	return func() error { return unix.SchedSetaffinity(0, &before) }, nil
 }

@@ -83,8 +83,9 @@ func (l *launch) start(ctx context.Context) (*Process, error) {
 // boot sends the boot message and waits for the hello. It closes answer.
 func (p *Process) boot(ctx context.Context, l *launch, answer *os.File) error {
 	conn := framed(answer)
-	defer conn.Close() //nolint:errcheck // only read from
-	defer interrupting(ctx, answer, p.lifeline.NetConn())()
+	defer conn.Close()
+	undo := interrupting(ctx, answer, p.lifeline.NetConn())
+	defer undo()
 	if l.options.Niceness != 0 {
 		if err := setNiceness(p.pid, l.options.Niceness); err != nil {
 			return err

@@ -62,7 +62,7 @@ func (p *Process) readCrash() string {
 	if p.crash < 0 {
 		return ""
 	}
-	defer unix.Close(p.crash) //nolint:errcheck // only read from
+	defer unix.Close(p.crash)
 	if p.status.Exited() && p.status.ExitStatus() == 0 {
 		return ""
 	}
