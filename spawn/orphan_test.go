@@ -69,16 +69,7 @@ func TestGuardian(t *testing.T) {
 	if len(found) != 1 {
 		t.Fatalf("%d guardians", len(found))
 	}
-	links, err := os.ReadDir("/proc/" + found[0] + "/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, link := range links {
-		target, err := os.Readlink("/proc/" + found[0] + "/fd/" + link.Name())
-		if err == nil && strings.HasPrefix(target, "pipe:") && link.Name() != "3" {
-			t.Errorf("the guardian holds descriptor %s, %s", link.Name(), target)
-		}
-	}
+	eventually(t, patience, "guardian holds no pipe but its lifeline", func() bool { return len(pipes(found[0])) == 0 })
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +79,22 @@ func TestGuardian(t *testing.T) {
 	if left := p.left(t); len(left) != 0 {
 		t.Errorf("left after the program's own exit: %v", left)
 	}
+}
+
+// pipes are the numbers of the pipes that a process has open, but for its lifeline.
+func pipes(pid string) (numbers []string) {
+	directory := "/proc/" + pid + "/fd/"
+	links, err := os.ReadDir(directory)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for _, link := range links {
+		target, err := os.Readlink(directory + link.Name())
+		if err == nil && strings.HasPrefix(target, "pipe:") && link.Name() != "3" {
+			numbers = append(numbers, link.Name())
+		}
+	}
+	return numbers
 }
 
 // guardians are the pids of the guardians below the program's mark.
