@@ -107,5 +107,5 @@ func (c *Child) leave(err error) {
 	c.life.finish(err)
 }
 
-// reportedError exits with status 1 and writes nothing: the parent has been told.
+// reportedError exits with status 1 and writes nothing: the parent has been told, or has given the start up.
 type reportedError struct{ error }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/multiproc-go/multiproc/wire"
 )
@@ -111,7 +112,11 @@ func (c *Child) answer(message *hello) error {
 	if conn == nil {
 		return ErrHelloTwice
 	}
-	if err := errors.Join(send(conn, message), conn.Close()); err != nil {
+	err := errors.Join(send(conn, message), conn.Close())
+	switch {
+	case errors.Is(err, syscall.EPIPE):
+		return reportedError{fmt.Errorf("spawn: the parent waits for no answer: %w", err)}
+	case err != nil:
 		return fmt.Errorf("spawn: answer the parent: %w", err)
 	}
 	return nil
