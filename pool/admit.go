@@ -55,7 +55,7 @@ func (p *Pool) submitOne(ctx context.Context, t task) error {
 // enterLocked admits a job's tasks to the queue: they are counted as submitted from then on, and the caller
 // pushes them before it unlocks. It may unlock while it waits.
 func (p *Pool) enterLocked(ctx context.Context, j *job, tasks int, size int64) error {
-	if p.state == closed || p.state == draining && j.single {
+	if p.state == closed || p.state == draining && j.single || p.wasQuiet {
 		return p.reason
 	}
 	if !p.fitsLocked() || len(p.waiters) > 0 {

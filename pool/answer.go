@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"encoding/binary"
 	"errors"
 	"time"
 )
@@ -10,7 +11,7 @@ func (w *worker) answer(payload []byte, kind uint32) error {
 	large := len(payload) > w.results.largest()
 	size := len(payload)
 	if large {
-		size, kind = 0, kind|resultLarge
+		size, kind = deadlineSize, kind|resultLarge
 	}
 	room, err := w.results.reserve(size, kind)
 	for wait := time.Duration(0); room == nil && err == nil; {
@@ -21,7 +22,9 @@ func (w *worker) answer(payload []byte, kind uint32) error {
 	if err != nil {
 		return err
 	}
-	if !large {
+	if large {
+		binary.NativeEndian.PutUint64(room, uint64(len(payload)))
+	} else {
 		copy(room, payload)
 	}
 	w.results.publish()

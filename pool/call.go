@@ -53,6 +53,7 @@ func (f *Function[A, R]) Map(ctx context.Context, p *Pool, inputs []A) ([]R, err
 		return nil, err
 	}
 	f.feed(ctx, m, inputs)
+	p.end()
 	return m.result.Get(context.WithoutCancel(ctx))
 }
 
@@ -63,10 +64,7 @@ func (f *Function[A, R]) MapAsync(ctx context.Context, p *Pool, inputs []A) (*As
 	if err != nil {
 		return nil, err
 	}
-	if !p.begin() {
-		return nil, p.refusal()
-	}
-	go func() {
+	go func() { // Shutdown and Close wait for it
 		defer p.end()
 		f.feed(ctx, m, inputs)
 	}()
@@ -76,7 +74,7 @@ func (f *Function[A, R]) MapAsync(ctx context.Context, p *Pool, inputs []A) (*As
 // IMap runs the function on every input of a sequence and yields the results in the inputs' order as they
 // come. The sequence is read in a goroutine of its own, only a bounded number of inputs ahead of what has
 // been taken from the Iterator: it may be endless. When it blocks it cannot be interrupted: a closed
-// Iterator leaves it, and it ends at its next yield. A panic in it is returned by Next.
+// Iterator leaves it, and it ends at its next yield. A panic in it is raised by Next.
 //
 // The context governs all tasks. The Iterator must be read to its end or closed.
 func (f *Function[A, R]) IMap(ctx context.Context, p *Pool, inputs iter.Seq[A]) *Iterator[R] {

@@ -26,6 +26,9 @@ var (
 	// ErrTaskTooLarge: an argument or a result is larger, encoded, than MaxPayload bytes.
 	ErrTaskTooLarge = errors.New("pool: argument or result too large")
 
+	// ErrCutShort is wrapped by an Iterator's own error, which is no task's: its input was not read to the end.
+	ErrCutShort = errors.New("pool: the input was not read to its end")
+
 	// errCancelled is the cause given to a task that its own AsyncResult or Iterator cancelled.
 	errCancelled = fmt.Errorf("pool: task cancelled: %w", context.Canceled)
 )
@@ -46,7 +49,7 @@ type WorkerLostError struct {
 	PID      int            // process id of the worker
 	ExitCode int            // its exit status, or -1 when a signal ended it
 	Signal   syscall.Signal // the signal that ended it, or 0
-	Crash    string         // what Go's runtime wrote when it crashed: at most the last 64 KiB, often empty
+	Crash    string         // what Go's runtime wrote when it crashed: at most the first 64 KiB, often empty
 	Stderr   string         // the end of what it wrote to standard error, often empty
 	Cause    string         // what was wrong where the pool itself ended the worker, or empty
 }

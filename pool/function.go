@@ -125,6 +125,9 @@ var functions = &table{byName: map[string]*entry{}}
 func (t *table) add(e *entry) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.sorted != nil {
+		panic("pool.Register: a pool was made already; register functions in package-level variables")
+	}
 	if _, taken := t.byName[e.name]; taken {
 		panic(fmt.Sprintf("pool.Register: a function named %q is registered already; give this one a name of its own with pool.RegisterNamed", e.name))
 	}

@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	stdsync "sync"
@@ -58,41 +59,42 @@ func (f *Function[A, R]) newIterator(ctx context.Context, p *Pool, ordered bool)
 func (f *Function[A, R]) iterate(ctx context.Context, p *Pool, inputs iter.Seq2[A, error], ordered bool) *Iterator[R] {
 	it := f.newIterator(ctx, p, ordered)
 	err := p.admissible(ctx)
-	if err == nil && !p.begin() {
-		err = p.refusal()
+	if err == nil {
+		err = p.begin()
 	}
 	if err != nil {
 		it.failure, it.exhausted, it.released = err, true, true
 		return it
 	}
 	it.job.watch()
-	go func() { // ends with the input; one that blocks for ever is abandoned by Close
-		defer it.exhaust()
-		f.pull(ctx, it, inputs)
-	}()
+	go f.pull(ctx, it, inputs) // ends with the input; one that blocks for ever is abandoned by Close
 	return it
 }
 
 // pull reads inputs as fast as results are taken, and submits them one by one.
 func (f *Function[A, R]) pull(ctx context.Context, it *Iterator[R], inputs iter.Seq2[A, error]) {
-	defer func() {
-		if value := recover(); value != nil {
-			it.fail(value)
-		}
-	}()
+	failure := errGoexit // until another end is known
+	defer func() { it.exhaust(failure, recover()) }()
+	failure = f.pullAll(ctx, it, inputs)
+}
+
+var errGoexit = fmt.Errorf("%w: it called runtime.Goexit", ErrCutShort)
+
+// pullAll returns why the input was not read to its end, nil when it was or when nobody wants more.
+func (f *Function[A, R]) pullAll(ctx context.Context, it *Iterator[R], inputs iter.Seq2[A, error]) error {
 	var slab []byte
 	arg := new(A)
 	for input, err := range inputs {
 		index, ok := it.next()
 		if !ok {
-			return
+			return cutShort(it.job.cause())
 		}
 		if err != nil {
 			it.settle(index, outcome{kind: Failed, err: err})
 			continue
 		}
-		if cap(slab)-len(slab) < 64 {
-			slab = make([]byte, 0, 8<<10)
+		if cap(slab)-len(slab) < 64 || cap(slab) > slabBytes { // one that grew holds something large
+			slab = make([]byte, 0, slabBytes)
 		}
 		start := len(slab)
 		*arg = input
@@ -105,9 +107,20 @@ func (f *Function[A, R]) pull(ctx context.Context, it *Iterator[R], inputs iter.
 		t := task{job: it.job, index: index, arg: encoded[start:len(encoded):len(encoded)]}
 		if err := it.job.pool.submitOne(ctx, t); err != nil {
 			it.job.settle(index, outcome{kind: Cancelled, err: err})
-			return
+			return cutShort(err)
 		}
 	}
+	return nil
+}
+
+// slabBytes is the size of the buffers in which encoded arguments stand together.
+const slabBytes = 8 << 10
+
+func cutShort(cause error) error {
+	if cause == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrCutShort, cause)
 }
 
 // next blocks until one more input may be submitted and returns its index, or false when none is wanted.
@@ -150,6 +163,9 @@ func (it *Iterator[R]) place(index int, o outcome) {
 	}
 	it.mu.Lock()
 	defer it.mu.Unlock()
+	if it.closed {
+		return
+	}
 	it.undelivered += s.size
 	at := index - it.taken
 	if it.ordered {
@@ -166,11 +182,14 @@ func (it *Iterator[R]) place(index int, o outcome) {
 	}
 }
 
-// exhaust marks the end of the input.
-func (it *Iterator[R]) exhaust() {
+// exhaust marks the end of the input: why it came early, and what the sequence panicked with.
+func (it *Iterator[R]) exhaust(failure error, panicked any) {
 	it.mu.Lock()
 	defer it.mu.Unlock()
-	it.exhausted = true
+	it.exhausted, it.panicked = true, panicked
+	if panicked == nil {
+		it.failure = failure
+	}
 	it.ready.Broadcast()
 	it.releaseLocked()
 }
@@ -192,18 +211,11 @@ func (it *Iterator[R]) releaseLocked() {
 	}
 }
 
-// fail keeps what the input sequence panicked with, for the consumer.
-func (it *Iterator[R]) fail(value any) {
-	it.mu.Lock()
-	it.panicked = value
-	it.mu.Unlock()
-	it.job.cancel(errors.New("pool: the input sequence panicked"))
-}
-
 // Next blocks until the next result is there, and returns it: a task's own error is in Result.Err. At the end
 // the error is io.EOF. When ctx ends first the error is its cause, and Next may be called again. When the pool
-// took no task at all, or the input was cut short by the end of its context, the error says why. A panic of the input sequence is raised here, once what came before
-// it has been taken.
+// took no task at all, the error says why; when the input was not read to its end, because the context of all tasks
+// ended or the pool was closed, the error wraps ErrCutShort. A panic of the input sequence is raised here, once what
+// came before it has been taken.
 func (it *Iterator[R]) Next(ctx context.Context) (Result[R], error) {
 	if ctx.Done() != nil {
 		unwatch := context.AfterFunc(ctx, func() {
@@ -260,7 +272,7 @@ func (it *Iterator[R]) endLocked() error {
 	case it.taken < it.submitted:
 		return nil
 	case !it.exhausted:
-		return it.job.cause() // of a cancelled job: what the input still holds is abandoned
+		return cutShort(it.job.cause()) // of a cancelled job: what the input still holds is abandoned
 	case it.panicked != nil:
 		value := it.panicked
 		it.panicked = nil
@@ -273,7 +285,7 @@ func (it *Iterator[R]) endLocked() error {
 }
 
 // Results yields every result to the end, and closes the Iterator when the loop is left early. When the pool
-// took no task at all, one result carries the error, with Index -1.
+// took no task at all, or the input was cut short, the last result carries the error, with Index -1.
 func (it *Iterator[R]) Results() iter.Seq[Result[R]] {
 	return func(yield func(Result[R]) bool) {
 		defer it.Close()
@@ -294,7 +306,7 @@ func (it *Iterator[R]) Results() iter.Seq[Result[R]] {
 }
 
 // All yields the value and error of every result to the end, and closes the Iterator when the loop is left
-// early.
+// early. An error that is not a task's, as Next has it, comes last: errors.Is tells ErrCutShort.
 func (it *Iterator[R]) All() iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
 		for result := range it.Results() {

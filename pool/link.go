@@ -1,6 +1,8 @@
 package pool
 
 import (
+	"encoding/binary"
+	"errors"
 	"os"
 	stdsync "sync"
 	"time"
@@ -24,26 +26,30 @@ type link struct {
 	answers    []answer
 	verdicts   []verdict
 	early      []byte // a large payload that came before its record was looked at
+	unreadable error  // why the data connection must not be read any more
 	goroutines stdsync.WaitGroup
 	timer      *time.Timer // calls tick
 
 	idle bool // in the pool's list of idle links; guarded by pool.mu
 
-	mu        stdsync.Mutex // guards the fields below
-	tasks     ringWriter
-	placed    []placement   // tasks taken from the queue, on their way into the ring
-	flight    deque[flying] // tasks in the ring or begun, in order
-	base      uint64        // sequence number of the first of them
-	target    int           // how many tasks may be in flight
-	sent      int           // tasks sent and not recalled, for MaxTasksPerChild
-	ended     uint64        // tasks whose outcome came from this worker
-	since     int64         // clock when results last came, or when the flight was empty
-	streaming bool          // a large argument is being written
-	condemned *sentence     // what is done about a task that must end
-	leaving   bool          // no more tasks are sent
-	armed     bool          // timer runs
-	watched   uint64        // first of the flight when tick last looked
-	fault     error         // why the pool itself ended the worker
+	mu           stdsync.Mutex // guards the fields below
+	tasks        ringWriter
+	placed       []placement   // tasks taken from the queue, on their way into the ring
+	flight       deque[flying] // tasks in the ring or begun, in order
+	base         uint64        // sequence number of the first of them
+	target       int           // how many tasks may be in flight
+	sent         int           // tasks sent and not recalled, for MaxTasksPerChild
+	ended        uint64        // tasks whose outcome came from this worker
+	since        int64         // clock when results last came, or when the flight was empty
+	streaming    bool          // a large argument is being written
+	condemned    *sentence     // what is done about a task that must end
+	leaving      bool          // no more tasks are sent
+	buried       bool          // the worker is gone and everything is settled
+	armed        int64         // clock when timer calls tick; 0: never
+	watched      uint64        // first of the flight when it last changed, as far as was seen,
+	watchedSince int64         // and the clock then
+	transfer     int64         // clock by which a large result must have come; 0: none is coming
+	fault        error         // why the pool itself ended the worker
 }
 
 // flying is a task in flight. One that was recalled belongs to the link no more; its record is still to be
@@ -67,11 +73,11 @@ func newLink(p *Pool, process *spawn.Process, s *shared, data, control *os.File)
 		results: ringReader{ring: s.results(), tail: s.word(wordResultTail), head: s.word(wordResultHead)},
 	}
 	var err error
-	if l.data, err = connect(data, p.options.MaxPayload); err != nil {
-		return nil, err
+	if l.data, err = connect(data, frameLimit(p.options.MaxPayload)); err != nil {
+		return nil, joinClose(err, control)
 	}
 	if l.control, err = connect(control, maxOrder); err != nil {
-		return nil, joinCloseConn(err, l.data)
+		return nil, errors.Join(err, l.data.Close())
 	}
 	l.timer = time.AfterFunc(time.Hour, l.tick)
 	l.timer.Stop()
@@ -109,12 +115,18 @@ func (l *link) sendLocked() (wake bool) {
 	}
 	if l.flight.len() == 0 {
 		l.since = clock()
+		l.watched, l.watchedSince = l.base, l.since
 	}
 	for _, t := range l.placed {
-		copy(t.room, t.arg)
+		if t.job.timeout > 0 {
+			binary.NativeEndian.PutUint64(t.room, uint64(t.job.timeout))
+			t.room = t.room[deadlineSize:]
+		}
 		if t.large {
 			l.streaming = true
 			l.goroutines.Go(func() { l.stream(t.arg) })
+		} else {
+			copy(t.room, t.arg)
 		}
 		l.shared.send(l.base + uint64(l.flight.len()))
 		l.flight.pushBack(flying{task: t.task})
@@ -124,7 +136,8 @@ func (l *link) sendLocked() (wake bool) {
 	l.placed = l.placed[:0]
 	l.tasks.publish()
 	l.armLocked(tickEvery)
-	return l.shared.word(wordWorkerSleeps).CompareAndSwap(1, 0)
+	// What is streamed wakes the worker too, and a doorbell would have to wait behind it.
+	return !l.streaming && l.shared.word(wordWorkerSleeps).CompareAndSwap(1, 0)
 }
 
 // stream writes a large argument, behind the record that announces it. The worker reads it when it has come to its record.
@@ -141,24 +154,17 @@ func (l *link) stream(arg []byte) {
 func (p *Pool) take(l *link, room int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for ; room > 0 && p.queue.len() > 0; room-- {
+	for len(l.placed) < room && p.queue.len() > 0 {
 		t := p.queue.at(0)
 		if t.job.withdrawn {
 			p.popLocked()
 			continue
 		}
-		size, meta := len(t.arg), t.job.entry.index
-		if t.job.timeout > 0 || l.target <= timedBelow {
-			meta |= flagTimed
+		large := deadlineSize+len(t.arg) > l.tasks.largest()
+		if large && l.flight.len()+len(l.placed) > 0 {
+			break // it is sent to a worker that will read it at once
 		}
-		large := size > l.tasks.largest()
-		if large {
-			if l.flight.len()+len(l.placed) > 0 {
-				break // it is sent to a worker that will read it at once
-			}
-			size, meta, room = 0, meta|flagLarge, 1
-		}
-		place, err := l.tasks.reserve(size, meta)
+		place, err := l.tasks.reserve(l.recordOf(t, large))
 		if err != nil {
 			return err
 		}
@@ -168,6 +174,9 @@ func (p *Pool) take(l *link, room int) error {
 		taken, _ := p.popLocked()
 		p.inflight++
 		l.placed = append(l.placed, placement{task: taken, room: place, large: large})
+		if large {
+			break
+		}
 	}
 	p.grantLocked()
 	if l.flight.len()+len(l.placed) == 0 && !l.idle {
@@ -175,6 +184,23 @@ func (p *Pool) take(l *link, room int) error {
 		p.idle = append(p.idle, l)
 	}
 	return nil
+}
+
+// recordOf returns the payload size and the meta word of a task's record.
+func (l *link) recordOf(t *task, large bool) (size int, meta uint32) {
+	meta = t.job.entry.index
+	if large {
+		meta |= flagLarge
+	} else {
+		size = len(t.arg)
+	}
+	if t.job.timeout > 0 {
+		return size + deadlineSize, meta | flagTimed | flagDeadline
+	}
+	if l.target <= timedBelow {
+		meta |= flagTimed
+	}
+	return size, meta
 }
 
 // recallLocked takes back the tasks in flight from the i-th on that the worker has not begun.

@@ -27,8 +27,12 @@ type mapJob[R any] struct {
 	failed []*TaskError
 }
 
+// newMap makes a Map's job, and has the pool wait for its inputs until end is called.
 func (f *Function[A, R]) newMap(ctx context.Context, p *Pool, tasks int) (*mapJob[R], error) {
-	if err := p.admissible(ctx); err != nil {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err := p.begin(); err != nil {
 		return nil, err
 	}
 	j := f.newJob(ctx, p, false)
@@ -44,11 +48,12 @@ func (f *Function[A, R]) newMap(ctx context.Context, p *Pool, tasks int) (*mapJo
 
 // feed encodes inputs and hands them to the queue. What cannot be encoded or submitted fails on its own.
 func (f *Function[A, R]) feed(ctx context.Context, m *mapJob[R], inputs []A) {
-	tasks := make([]task, 0, min(feedTasks, len(inputs)))
+	batch := min(feedTasks, len(inputs), m.job.pool.options.QueueTasks)
+	tasks := make([]task, 0, batch)
 	for at := 0; at < len(inputs); {
 		tasks = tasks[:0]
 		var buffer []byte
-		for at < len(inputs) && len(tasks) < feedTasks && len(buffer) < feedBytes {
+		for at < len(inputs) && len(tasks) < batch && len(buffer) < feedBytes {
 			start := len(buffer)
 			encoded, err := encode(ctx, m.job, f.args, at, buffer, &inputs[at])
 			if err != nil {

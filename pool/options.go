@@ -87,6 +87,9 @@ func (o *Options) withDefaults() (*Options, error) {
 	if o != nil {
 		c = *o
 	}
+	if c.Spawn != nil {
+		c.Spawn = c.Spawn.Clone()
+	}
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
@@ -132,6 +135,9 @@ func (o *Options) validate() error {
 	fault(o.StartTimeout < 0, "StartTimeout is %v; it cannot be negative", o.StartTimeout)
 	fault(o.StartFailures < 0, "StartFailures is %d; it cannot be negative", o.StartFailures)
 	if s := o.Spawn; s != nil {
+		if err := s.Validate(); err != nil {
+			faults = append(faults, fmt.Errorf("pool: Spawn: %w", err))
+		}
 		fault(s.Stdin != nil, "Spawn.Stdin is set; a worker's standard input is always /dev/null")
 		fault(s.Detached, "Spawn.Detached is set; a pool's workers end with it")
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/oklog/run"
 
 	"github.com/multiproc-go/multiproc/finalize"
+	"github.com/multiproc-go/multiproc/spawn"
 )
 
 // Pool is a set of worker processes that run registered functions. It is safe for concurrent use. It must be
@@ -26,25 +27,26 @@ type Pool struct {
 	started  chan struct{} // closed at the first worker's Hello
 	ended    chan struct{} // closed when every worker is gone
 
-	mu        stdsync.Mutex // guards the fields below
-	state     state
-	reason    error // why tasks are refused, when they are
-	queue     deque[task]
-	withdrawn int // entries in queue whose job was cancelled
-	queued    int // tasks admitted and not sent, and their encoded size
-	bytes     int64
-	reserved  int // part of queued: room given to submissions that have not taken it yet
-	inflight  int
-	waiters   []*waiter
-	idle      []*link
-	feeders   int // Maps and Iterators that still submit
-	callbacks int // callbacks that run
-	callbackZ *stdsync.Cond
-	outcomes  [outcomeKinds]uint64
-	submitted uint64
-	failures  int // starts in a row without a Hello
-	living    int // workers that said Hello
-	wasQuiet  bool
+	mu         stdsync.Mutex // guards the fields below
+	state      state
+	reason     error // why tasks are refused, when they are
+	queue      deque[task]
+	withdrawn  int // entries in queue whose job was cancelled
+	queued     int // tasks admitted and not sent, and their encoded size
+	bytes      int64
+	reserved   int // part of queued: room given to submissions that have not taken it yet
+	inflight   int
+	waiters    []*waiter
+	idle       []*link
+	feeders    int           // Maps and Iterators that still submit
+	callbacks  int           // callbacks that run
+	calledBack *stdsync.Cond // one has returned
+	outcomes   [outcomeKinds]uint64
+	submitted  uint64
+	failures   int // starts in a row without a Hello, and those of them that somebody killed
+	kills      int
+	living     int // workers that said Hello
+	wasQuiet   bool
 }
 
 type state uint8
@@ -64,6 +66,9 @@ func New(ctx context.Context, o *Options) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !spawn.Initialized() {
+		return nil, fmt.Errorf("pool: %w", spawn.ErrNotInitialized)
+	}
 	functions.seal()
 	p := &Pool{
 		options: options,
@@ -71,7 +76,7 @@ func New(ctx context.Context, o *Options) (*Pool, error) {
 		started: make(chan struct{}),
 		ended:   make(chan struct{}),
 	}
-	p.callbackZ = stdsync.NewCond(&p.mu)
+	p.calledBack = stdsync.NewCond(&p.mu)
 	p.lifetime, p.stop = context.WithCancelCause(context.Background())
 	p.ahead.Store(int64(options.Workers))
 	p.finalizer = finalize.Register(finalize.PriorityPool, func(context.Context) error { return p.terminate(ErrClosed) })
@@ -103,8 +108,8 @@ func (p *Pool) start() {
 
 // Shutdown ends the pool in good order: no new tasks are taken, those submitted are run, the inputs of Maps
 // and Iterators are read to their end, and the workers leave. When ctx ends first, what is left is ended as
-// by Close, and the error is the context's cause. It blocks until no process of the pool is left. It may be
-// called more than once and from any goroutine.
+// by Close, and the error wraps the context's cause. It blocks until no process of the pool is left. The error of a
+// pool that broke wraps ErrPoolBroken. It may be called more than once and from any goroutine.
 func (p *Pool) Shutdown(ctx context.Context) error {
 	p.mu.Lock()
 	if p.state == open {
@@ -115,34 +120,49 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 	select {
 	case <-p.quiet:
 		p.stop(nil)
-		<-p.ended
-		return p.finish()
 	case <-p.ended:
-		return p.finish()
+	case <-ctx.Done():
+	}
+	select {
+	case <-p.ended:
+		return p.finish(ctx)
 	case <-ctx.Done():
 		return errors.Join(fmt.Errorf("pool: shutdown was cut short: %w", context.Cause(ctx)), p.Close())
 	}
 }
 
 // Close ends the pool at once: tasks that wait fail with ErrClosed, running ones are cancelled and, as
-// Options.Grace says, ended with their workers. It blocks until no process of the pool is left. After
-// Shutdown it does nothing. It may be called more than once and from any goroutine.
+// Options.Grace says, ended with their workers. It blocks until no process of the pool is left and every callback
+// has returned. After Shutdown it does nothing. It may be called more than once and from any goroutine.
 func (p *Pool) Close() error { return p.terminate(ErrClosed) }
 
 func (p *Pool) terminate(reason error) error {
 	p.abandon(reason)
 	p.stop(reason)
 	<-p.ended
-	return p.finish()
+	_ = p.finish(context.Background()) // a pool that broke has told so to those who used it
+	return nil
 }
 
 // finish waits for callbacks and withdraws the pool from the finalizers.
-func (p *Pool) finish() error {
+func (p *Pool) finish(ctx context.Context) error {
 	p.finalizer.Cancel()
+	unwatch := context.AfterFunc(ctx, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.calledBack.Broadcast()
+	})
+	defer unwatch()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.callbacks > 0 {
-		p.callbackZ.Wait()
+	for p.callbacks > 0 && ctx.Err() == nil {
+		p.calledBack.Wait()
+	}
+	switch {
+	case p.callbacks > 0:
+		return fmt.Errorf("pool: a callback has not returned: %w", context.Cause(ctx))
+	case errors.Is(p.reason, ErrPoolBroken):
+		return p.reason
 	}
 	return nil
 }
@@ -196,15 +216,15 @@ func (p *Pool) refusal() error {
 	return p.reason
 }
 
-// begin announces a source of many tasks, which Shutdown lets come to its end; false when it is too late.
-func (p *Pool) begin() bool {
+// begin announces a source of many tasks, which Shutdown lets come to its end. It returns why it is too late for that.
+func (p *Pool) begin() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.state != open {
-		return false
+		return p.reason
 	}
 	p.feeders++
-	return true
+	return nil
 }
 
 // end withdraws what begin announced.
@@ -233,7 +253,7 @@ func (p *Pool) callback(fn func()) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			p.callbacks--
-			p.callbackZ.Broadcast()
+			p.calledBack.Broadcast()
 		}()
 		fn()
 	}()

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -26,15 +27,15 @@ func (l *link) serve() {
 	l.goroutines.Go(func() { // a grandchild may hold the worker's end open
 		defer close(interrupted)
 		<-l.process.Done()
-		_ = l.data.NetConn().SetReadDeadline(time.Now())
+		_ = l.data.NetConn().SetReadDeadline(time.Now().Add(l.pool.options.Grace))
 	})
 	for {
 		n, err := l.drain()
 		if err == nil && l.early != nil {
 			err = fmt.Errorf("%w: a large result that no record announced", errCorrupt)
 		}
-		if broken(err) {
-			l.blame(err)
+		if err != nil {
+			l.blameIfBroken(err)
 			break
 		}
 		l.fill()
@@ -45,15 +46,15 @@ func (l *link) serve() {
 	}
 	l.awaitExit()
 	<-interrupted
-	_ = l.data.NetConn().SetReadDeadline(time.Now().Add(l.pool.options.Grace)) // what it wrote is there
-	if _, err := l.drain(); broken(err) {
-		l.blame(err)
-	}
+	_, err := l.drain() // what the worker had published is there
+	l.blameIfBroken(err)
 }
 
-// broken reports whether an error is the worker's breach of the rules, and not its end.
-func broken(err error) bool {
-	return errors.Is(err, errCorrupt) || errors.Is(err, wire.ErrFrameTooLarge)
+// blameIfBroken blames the worker for a breach of the rules. Its end is none.
+func (l *link) blameIfBroken(err error) {
+	if errors.Is(err, errCorrupt) || errors.Is(err, wire.ErrFrameTooLarge) {
+		l.blame(err)
+	}
 }
 
 // wait returns when there may be something to take, or with false when the worker is gone. While results
@@ -68,14 +69,11 @@ func (l *link) wait(taken int) bool {
 	if !l.results.empty() {
 		return true
 	}
-	frame, err := l.data.ReadFrame(nil)
-	if err != nil {
-		return false
-	}
+	frame, err := l.readFrame()
 	if len(frame) > 0 {
 		l.early = frame
 	}
-	return true
+	return err == nil
 }
 
 // napTime is how long a link lets results gather.
@@ -98,6 +96,20 @@ func (l *link) busy() bool {
 	return l.flight.len() > 0
 }
 
+// readFrame reads from the data connection, which is of no use after an error: what follows it there may be
+// the rest of a frame.
+func (l *link) readFrame() ([]byte, error) {
+	if l.unreadable != nil {
+		return nil, l.unreadable
+	}
+	frame, err := l.data.ReadFrame(nil)
+	if err != nil {
+		l.unreadable = err
+		return nil, err
+	}
+	return frame, nil
+}
+
 // drain takes every result that is there and hands it on. The records are copied out of the shared memory
 // before they are looked at.
 func (l *link) drain() (int, error) {
@@ -109,28 +121,35 @@ func (l *link) drain() (int, error) {
 		}
 		l.scratch = append(l.scratch[:0], span...)
 		used, err := l.parse(l.scratch)
-		l.results.release(used)
+		if used == 0 && err == nil {
+			err = errCorrupt // it was no skip a moment ago
+		}
 		total += len(l.answers)
-		if err := errors.Join(l.accept(), err); err != nil {
+		matchErr := l.match()
+		l.results.release(used)
+		l.pool.settle(l.verdicts)
+		clear(l.verdicts)
+		if err = errors.Join(matchErr, err); err != nil {
 			return total, err
 		}
 	}
 }
 
-// parse turns records into answers, and returns how many bytes they take.
+// parse turns records into answers, and returns how many bytes they take. A large result is taken by itself, so
+// that nothing waits for it.
 func (l *link) parse(span []byte) (used int, err error) {
 	l.answers = l.answers[:0]
 	for used < len(span) {
 		r, ok, err := firstRecord(span[used:])
-		if err != nil {
+		if err != nil || !ok {
 			return used, err
-		}
-		if !ok {
-			return used, nil
 		}
 		a := answer{kind: r.meta &^ resultLarge, payload: r.payload}
 		if r.meta&resultLarge != 0 {
-			if a.payload, err = l.readLarge(); err != nil {
+			if len(l.answers) > 0 {
+				return used, nil
+			}
+			if a.payload, err = l.readLarge(r.payload); err != nil {
 				return used, err
 			}
 		}
@@ -140,47 +159,58 @@ func (l *link) parse(span []byte) (used int, err error) {
 	return used, nil
 }
 
-// readLarge reads the payload of a record that announced one.
-func (l *link) readLarge() ([]byte, error) {
-	if l.early != nil {
-		payload := l.early
+// readLarge reads the payload of a record that announced one, and its size. A worker that is stopped in the middle
+// is given up by tick.
+func (l *link) readLarge(announced []byte) ([]byte, error) {
+	if len(announced) != deadlineSize {
+		return nil, errCorrupt
+	}
+	if payload := l.early; payload != nil {
 		l.early = nil
 		return payload, nil
 	}
+	l.mu.Lock()
+	limit := l.stallTime(binary.NativeEndian.Uint64(announced))
+	l.transfer = clock() + int64(limit)
+	l.armLocked(limit)
+	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.transfer = 0
+	}()
 	for {
-		frame, err := l.data.ReadFrame(nil)
+		frame, err := l.readFrame()
 		if err != nil || len(frame) > 0 {
 			return frame, err
 		}
 	}
 }
 
-// accept matches answers to the tasks in flight and settles them.
-func (l *link) accept() error {
-	verdicts := l.verdicts[:0]
+// match finds the tasks in flight that the answers are for, and makes verdicts of them. When an answer does not fit,
+// those before it count.
+func (l *link) match() error {
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.verdicts = l.verdicts[:0]
+	defer func() {
+		l.ended += uint64(len(l.verdicts))
+		l.paceLocked(len(l.verdicts))
+	}()
 	for _, a := range l.answers {
 		if l.flight.len() == 0 {
-			l.mu.Unlock()
 			return fmt.Errorf("%w: a result without a task", errCorrupt)
+		}
+		if l.flight.at(0).recalled != (a.kind == resultRecalled) {
+			return fmt.Errorf("%w: a task was passed over that was not recalled, or run though it was", errCorrupt)
 		}
 		f := l.flight.popFront()
 		sequence := l.base
 		l.base++
-		if f.recalled != (a.kind == resultRecalled) {
-			l.mu.Unlock()
-			return fmt.Errorf("%w: a task was passed over that was not recalled, or run though it was", errCorrupt)
-		}
 		if !f.recalled {
-			verdicts = append(verdicts, verdict{f.task, l.judgeLocked(sequence, f.task, a)})
+			l.verdicts = append(l.verdicts, verdict{f.task, l.judgeLocked(sequence, f.task, a)})
 		}
 	}
-	l.ended += uint64(len(verdicts))
-	l.paceLocked(len(verdicts))
-	l.mu.Unlock()
-	l.pool.settle(verdicts)
-	clear(verdicts)
-	l.verdicts = verdicts[:0]
 	return nil
 }
 

@@ -83,7 +83,7 @@ func (r *AsyncResult[R]) Successful() (bool, error) {
 
 // Cancel ends what has not ended: a task that waits never runs; the context of one that runs is cancelled,
 // and a worker that takes no notice is ended as Options.Grace says. The result's error then wraps
-// context.Canceled, unless it was there first. Cancel does not wait.
+// context.Canceled; a value that came all the same is kept. Cancel does not wait.
 func (r *AsyncResult[R]) Cancel() { r.job.cancel(errCancelled) }
 
 // OnDone calls fn, in a goroutine of its own, when the result is there: at once when it is already. The

@@ -150,7 +150,7 @@ func (s *seat) pause(failures int) {
 func (p *Pool) startSucceeded() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.failures = 0
+	p.failures, p.kills = 0, 0
 	p.living++
 	select {
 	case <-p.started:
@@ -161,14 +161,19 @@ func (p *Pool) startSucceeded() {
 
 // startFailed counts a worker that did not, and reports whether the pool is to be given up.
 func (p *Pool) startFailed(err error) bool {
-	if killedFromOutside(err) {
-		return false // that says nothing of whether workers can start
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.failures++
-	return p.living == 0 && p.failures >= p.options.StartFailures || errors.Is(err, spawn.ErrNotInitialized)
+	if killedFromOutside(err) {
+		p.kills++
+	} else {
+		p.failures++
+	}
+	return p.living == 0 && (p.failures >= p.options.StartFailures || p.kills >= killsAllowed*p.options.StartFailures)
 }
+
+// killsAllowed is how many times as many workers may be killed by somebody else while they start as may fail by
+// themselves: that says little of whether workers can start, unless it goes on.
+const killsAllowed = 10
 
 // killedFromOutside reports whether a worker that did not start was ended by a signal that is not the pool's.
 func killedFromOutside(err error) bool {

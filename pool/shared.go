@@ -30,11 +30,12 @@ const (
 	taskRecalled     = 2
 	flagLarge        = 1 << 31 // task: the payload comes as a frame on the data connection
 	flagTimed        = 1 << 30 // task: the worker writes down when it claims it
-	functionMask     = flagTimed - 1
+	flagDeadline     = 1 << 29 // task: the payload begins with how long it may run, in nanoseconds, 8 bytes
+	functionMask     = flagDeadline - 1
+	deadlineSize     = 8
 	resultValue      = 0 // kinds of result
 	resultError      = 1
 	resultRecalled   = 2
-	resultTooLarge   = 3
 	resultLarge      = 1 << 8 // the payload comes as a frame on the data connection
 )
 
@@ -91,6 +92,11 @@ func (s *shared) recall(sequence uint64) bool {
 // since a worker that corrupts its memory may have begun what it had.
 func (s *shared) claimed(sequence uint64) bool {
 	return s.slot(sequence).Load() != sequence<<claimBits|taskSent
+}
+
+// resultsWait reports whether the worker has published results that the link has not taken.
+func (s *shared) resultsWait() bool {
+	return s.word(wordResultTail).Load() != s.word(wordResultHead).Load()
 }
 
 func (s *shared) tasks() []byte   { return s.memory[tasksAt:resultsAt:resultsAt] }

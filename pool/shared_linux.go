@@ -22,6 +22,10 @@ func anonymousFile(name string, size int) (*os.File, error) {
 	return file, nil
 }
 
+func privateSocketPair() ([2]int, error) {
+	return unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+}
+
 // yield lets another thread run on this processor.
 func yield() { _, _, _ = unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0) }
 

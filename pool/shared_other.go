@@ -5,6 +5,7 @@ package pool
 import (
 	"os"
 	"runtime"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,6 +23,17 @@ func anonymousFile(name string, size int) (*os.File, error) {
 		return nil, joinClose(err, file)
 	}
 	return file, nil
+}
+
+func privateSocketPair() ([2]int, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err == nil {
+		unix.CloseOnExec(fds[0])
+		unix.CloseOnExec(fds[1])
+	}
+	return fds, err
 }
 
 func yield() { runtime.Gosched() }

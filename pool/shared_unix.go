@@ -23,14 +23,12 @@ func mapFile(file *os.File, size int) ([]byte, error) {
 
 func unmap(memory []byte) error { return unix.Munmap(memory) }
 
-// socketPair makes two connected stream sockets; one is for a child.
+// socketPair makes two connected stream sockets that no command inherits; one is for a child.
 func socketPair(name string) (ours, theirs *os.File, err error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	fds, err := privateSocketPair()
 	if err != nil {
 		return nil, nil, os.NewSyscallError("socketpair", err)
 	}
-	unix.CloseOnExec(fds[0])
-	unix.CloseOnExec(fds[1])
 	return os.NewFile(uintptr(fds[0]), name), os.NewFile(uintptr(fds[1]), name), nil
 }
 

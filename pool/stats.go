@@ -15,13 +15,12 @@ const (
 	Failed                      // it returned an error, or panicked
 	Lost                        // its worker died while it ran
 	TimedOut                    // it passed its deadline
-	OutOfMemory                 // it passed its worker's memory limit
 	Cancelled                   // its caller cancelled it
 	Abandoned                   // the pool was closed, or broke, before it ran to its end
 	outcomeKinds = iota
 )
 
-var outcomeNames = [outcomeKinds]string{"done", "failed", "lost", "timed out", "out of memory", "cancelled", "abandoned"}
+var outcomeNames = [outcomeKinds]string{"done", "failed", "lost", "timed out", "cancelled", "abandoned"}
 
 func (o Outcome) String() string {
 	if int(o) < len(outcomeNames) {
@@ -33,17 +32,16 @@ func (o Outcome) String() string {
 // Stats is what a pool has done and is doing, taken at one moment: Submitted is the sum of Pending and of the
 // outcomes.
 type Stats struct {
-	Submitted   uint64
-	Pending     uint64 // waiting or running
-	Waiting     uint64 // of the pending: not sent to a worker yet
-	Done        uint64
-	Failed      uint64
-	Lost        uint64
-	TimedOut    uint64
-	OutOfMemory uint64
-	Cancelled   uint64
-	Abandoned   uint64
-	Workers     []WorkerStats // one for each worker that the pool keeps
+	Submitted uint64
+	Pending   uint64 // waiting or running
+	Waiting   uint64 // of the pending: not sent to a worker yet
+	Done      uint64
+	Failed    uint64
+	Lost      uint64
+	TimedOut  uint64
+	Cancelled uint64
+	Abandoned uint64
+	Workers   []WorkerStats // one for each worker that the pool keeps
 }
 
 // WorkerState is what a worker is doing.
@@ -69,14 +67,14 @@ type WorkerStats struct {
 }
 
 // Stats returns what the pool has done and is doing. The counts are consistent with each other; memory and
-// processor time are read from the system for each worker. It does not block.
+// processor time are read from the system for each worker. It waits for nothing else.
 func (p *Pool) Stats() Stats {
 	p.mu.Lock()
 	waiting := p.queued - p.reserved
 	s := Stats{
 		Submitted: p.submitted, Pending: uint64(waiting + p.inflight), Waiting: uint64(waiting),
 		Done: p.outcomes[Done], Failed: p.outcomes[Failed], Lost: p.outcomes[Lost], TimedOut: p.outcomes[TimedOut],
-		OutOfMemory: p.outcomes[OutOfMemory], Cancelled: p.outcomes[Cancelled], Abandoned: p.outcomes[Abandoned],
+		Cancelled: p.outcomes[Cancelled], Abandoned: p.outcomes[Abandoned],
 	}
 	p.mu.Unlock()
 	for _, seat := range p.seats {

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"syscall"
@@ -22,48 +23,102 @@ type sentence struct {
 	over     chan struct{}
 }
 
-// armLocked has tick called after d, if nothing has it called already.
+// armLocked has tick called after d at the latest.
 func (l *link) armLocked(d time.Duration) {
-	if !l.armed && !l.leaving {
-		l.armed = true
-		l.timer.Reset(d)
+	at := clock() + int64(d)
+	if l.leaving || l.armed != 0 && l.armed <= at {
+		return
 	}
+	l.armed = at
+	l.timer.Reset(d)
 }
 
-// tick looks after the first task in flight: one past its deadline is condemned; when none has ended since
-// the last tick, the tasks behind it are taken back for other workers. The earliest moment at which a
-// deadline can have passed is known, so a long task costs no more than two ticks.
+// tick looks after the worker: see inspectLocked.
 func (l *link) tick() {
 	l.mu.Lock()
-	l.armed = false
-	if l.leaving || l.flight.len() == 0 {
+	l.armed = 0
+	if l.leaving {
 		l.mu.Unlock()
 		return
 	}
-	next := tickEvery
-	var recalled []task
-	if l.base == l.watched {
-		recalled = l.recallLocked(0, nil)
-	}
-	l.watched = l.base
-	if head := l.flight.at(0); !head.recalled && l.condemned == nil && l.shared.claimed(l.base) {
-		left := l.overdueLocked(head.task)
-		switch {
-		case head.job.cause() != nil:
-			recalled = append(recalled, l.condemnLocked(l.base, Cancelled, head.job.cause())...)
-		case head.job.timeout > 0 && left <= 0:
-			recalled = append(recalled, l.condemnLocked(l.base, TimedOut, timeoutError(head.task))...)
-		case l.flight.len() == 1 && head.job.timeout > 0:
-			next = left
-		case l.flight.len() == 1:
-			next = 0 // nothing behind it and no deadline: nothing to look after
-		}
-	}
+	l.goroutines.Add(1)
+	defer l.goroutines.Done()
+	recalled, next := l.inspectLocked(clock())
 	if next > 0 {
 		l.armLocked(next)
 	}
 	l.mu.Unlock()
 	l.pool.requeue(recalled)
+}
+
+// errStalled is the fault of a worker that makes no progress though it runs no task: it was stopped, or it hangs.
+var errStalled = errors.New("it stopped taking tasks, or in the middle of a result")
+
+// inspectLocked looks at the first task in flight: one past its deadline is condemned, and when it makes no
+// progress, those behind it are taken back for other workers. A worker that does not even begin what it was sent is
+// given up. It returns the tasks taken back, and after how long to look again, 0 for when there is something new: a
+// task that runs alone is looked at when its deadline has come.
+func (l *link) inspectLocked(now int64) (recalled []task, next time.Duration) {
+	if l.flight.len() == 0 {
+		return nil, 0
+	}
+	if l.base != l.watched {
+		l.watched, l.watchedSince = l.base, now
+	}
+	still := time.Duration(now - l.watchedSince)
+	head := l.flight.at(0)
+	switch {
+	case l.transfer > 0:
+		if now < l.transfer {
+			return nil, time.Duration(l.transfer - now)
+		}
+		l.blameLocked(errStalled)
+		return nil, 0
+	case l.shared.resultsWait():
+		return nil, tickEvery // serve is about to take them
+	case head.recalled || !l.shared.claimed(l.base):
+		limit := l.stallTime(uint64(len(head.arg)))
+		if still > limit {
+			l.blameLocked(errStalled)
+			return nil, 0
+		}
+		if !l.streaming {
+			recalled, next = l.relieveLocked(0, still)
+		}
+		return recalled, min(max(next, tickEvery), limit-still+1)
+	}
+	recalled, next = l.relieveLocked(1, still)
+	if l.condemned != nil {
+		return recalled, next
+	}
+	left := l.overdueLocked(head.task)
+	switch {
+	case head.job.cause() != nil:
+		return append(recalled, l.condemnLocked(l.base, Cancelled, head.job.cause())...), 0
+	case head.job.timeout > 0 && left <= 0:
+		return append(recalled, l.condemnLocked(l.base, TimedOut, timeoutError(head.task))...), 0
+	case head.job.timeout > 0 && (next == 0 || left < next):
+		next = left
+	}
+	return recalled, next
+}
+
+// relieveLocked takes back the tasks in flight from the i-th on, if there was no progress for tickEvery and there are
+// other workers to run them. It returns after how long to try again, 0 if there is nothing to take back.
+func (l *link) relieveLocked(from int, still time.Duration) ([]task, time.Duration) {
+	if l.pool.options.Workers == 1 || l.flight.len() <= from || l.flight.at(l.flight.len()-1).recalled {
+		return nil, 0
+	}
+	if still < tickEvery {
+		return nil, tickEvery
+	}
+	return l.recallLocked(from, nil), 0
+}
+
+// stallTime is how long a worker may take to begin a task whose argument has so many bytes, or to send such a result.
+func (l *link) stallTime(bytes uint64) time.Duration {
+	const slowest = 64 << 20 // bytes a second
+	return max(l.pool.options.Grace, time.Second) + time.Duration(min(bytes, 1<<40)/slowest)*time.Second
 }
 
 func timeoutError(t task) error {
@@ -91,16 +146,27 @@ func (l *link) condemnLocked(sequence uint64, kind Outcome, cause error) []task 
 // execute carries a sentence out, step by step, until the task has ended or the worker is gone.
 func (l *link) execute(s *sentence) {
 	l.order(&order{Cancel: s.sequence})
-	if l.within(s.over) {
+	if l.within(s.over) || !l.seize(s) {
 		return
 	}
 	l.pool.options.Logger.Warn("task takes no notice of its cancellation; terminating its worker",
 		"pool", l.pool.options.Name, "pid", l.process.PID(), "cause", s.cause)
 	_ = l.process.SignalTree(syscall.SIGTERM) // gone already is as good
-	if l.within(s.over) {
-		return
+	if !l.within(nil) {
+		l.killTree()
 	}
-	l.killTree()
+}
+
+// seize reserves the worker for its end, unless the task that is to end with it has ended: then it may be running
+// another one.
+func (l *link) seize(s *sentence) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.condemned != s {
+		return false
+	}
+	l.leaving = true
+	return true
 }
 
 // within reports whether over was closed, or the worker went, within the grace. A nil over is never closed.
@@ -142,6 +208,12 @@ func (l *link) order(o *order) {
 // cancel ends the tasks of a job: those not begun at once, the one that runs by a sentence.
 func (l *link) cancel(j *job, cause error) {
 	l.mu.Lock()
+	if l.buried {
+		l.mu.Unlock()
+		return
+	}
+	l.goroutines.Add(1)
+	defer l.goroutines.Done()
 	dropped := l.recallLocked(0, func(t task) bool { return t.job == j })
 	var recalled []task
 	if l.condemned == nil {
@@ -226,7 +298,7 @@ func (l *link) awaitExit() {
 func (l *link) bury() {
 	l.pool.forget(l)
 	l.mu.Lock()
-	l.leaving = true
+	l.leaving, l.buried = true, true
 	l.timer.Stop()
 	var verdicts []verdict
 	var again []task

@@ -12,6 +12,7 @@ import (
 type taskContext struct {
 	parent   context.Context // the worker's, for values
 	sequence uint64
+	deadline time.Time // zero for none; set before the task runs
 
 	mu        stdsync.Mutex // guards the fields below
 	err       error
@@ -26,7 +27,7 @@ var closedChannel = func() chan struct{} {
 	return c
 }()
 
-func (c *taskContext) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (c *taskContext) Deadline() (time.Time, bool) { return c.deadline, !c.deadline.IsZero() }
 
 func (c *taskContext) Value(key any) any { return c.parent.Value(key) }
 

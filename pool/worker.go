@@ -3,6 +3,7 @@ package pool
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -83,7 +84,7 @@ func newWorker(ctx context.Context, files []*os.File, largest int64) (*worker, e
 		tasks:   ringReader{ring: s.tasks(), tail: s.word(wordTaskTail), head: s.word(wordTaskHead)},
 		results: ringWriter{ring: s.results(), tail: s.word(wordResultTail), head: s.word(wordResultHead)},
 	}
-	if w.data, err = connect(files[0], largest); err != nil {
+	if w.data, err = connect(files[0], frameLimit(largest)); err != nil {
 		return nil, err
 	}
 	if w.control, err = connect(files[1], maxOrder); err != nil {
@@ -101,7 +102,9 @@ func connect(socket *os.File, maxFrame int64) (*wire.Conn, error) {
 	return wire.NewConn(c, maxFrame), nil
 }
 
-func joinCloseConn(err error, c *wire.Conn) error { return errors.Join(err, c.Close()) }
+// frameLimit bounds the frames of a data connection, in bytes, where payloads have at most largest: an error with its
+// stack may be longer than that.
+func frameLimit(largest int64) int64 { return max(largest, 1<<20) }
 
 // stop ends the worker: it begins no more tasks, and the context of the one that runs is cancelled. It is called when
 // the process's context ends.
@@ -178,7 +181,13 @@ func (w *worker) loop() error {
 
 // take claims the task of a record, unless it was recalled, and runs it.
 func (w *worker) take(r record) error {
-	arg := r.payload
+	arg, deadline := r.payload, time.Duration(0)
+	if r.meta&flagDeadline != 0 {
+		if len(arg) < deadlineSize {
+			return errCorrupt
+		}
+		deadline, arg = time.Duration(binary.NativeEndian.Uint64(arg)), arg[deadlineSize:]
+	}
 	if r.meta&flagLarge != 0 {
 		var err error
 		if arg, err = w.readLarge(); err != nil {
@@ -201,6 +210,9 @@ func (w *worker) take(r record) error {
 	}
 	if r.meta&flagTimed != 0 {
 		w.shared.word(wordClaimedAt).Store(uint64(clock()))
+	}
+	if deadline > 0 {
+		c.deadline = time.Now().Add(deadline)
 	}
 	return w.perform(c, r, arg)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -71,8 +72,19 @@ type Limit struct {
 	Soft, Hard uint64
 }
 
-// validate reports everything that is wrong with o, joined.
-func (o *Options) validate() error {
+// Clone returns a copy that shares no memory with o but its streams, nil for nil.
+func (o *Options) Clone() *Options {
+	if o == nil {
+		return nil
+	}
+	c := *o
+	c.Env, c.Affinity, c.Limits = slices.Clone(o.Env), slices.Clone(o.Affinity), slices.Clone(o.Limits)
+	return &c
+}
+
+// Validate reports everything that is wrong with o, joined. A start does that by itself; it is for those who take
+// options long before they start anything.
+func (o *Options) Validate() error {
 	if o == nil {
 		return nil
 	}

@@ -21,6 +21,9 @@ var roles = struct {
 // initialised is set by Main, Init and TestMain, when the tables are complete.
 var initialised atomic.Bool
 
+// Initialized reports whether Main, Init or TestMain was called, so that processes can be started.
+func Initialized() bool { return initialised.Load() }
+
 // MustRegister panics if the program's packages have finished initialising, that is, once Main, Init or TestMain was
 // called. Whatever fills a process-wide table by which parent and child have to agree calls it, with the name of the
 // function that its user called, for example "pool.Register". It is safe for concurrent use.

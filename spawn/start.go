@@ -31,7 +31,7 @@ func start(ctx context.Context, role, name string, argument []byte, files []*os.
 	if !initialised.Load() {
 		return nil, ErrNotInitialized
 	}
-	if err := o.validate(); err != nil {
+	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("spawn: start %s: %w", name, err)
 	}
 	if _, err := roleBody(role); err != nil {
