@@ -13,8 +13,9 @@ type waiter struct {
 	err     error
 }
 
-func (p *Pool) fitsLocked() bool {
-	return p.queued < p.options.QueueTasks && (p.bytes < p.options.QueueBytes || p.queued == 0)
+// fitsLocked reports whether there is room for so much more in the queue. An empty one takes anything.
+func (p *Pool) fitsLocked(tasks int, size int64) bool {
+	return p.queued == 0 || p.queued+tasks <= p.options.QueueTasks && p.bytes+size <= p.options.QueueBytes
 }
 
 // submit puts the tasks of one job into the queue, behind what is there, and sends to idle workers. It blocks
@@ -58,7 +59,7 @@ func (p *Pool) enterLocked(ctx context.Context, j *job, tasks int, size int64) e
 	if p.state == closed || p.state == draining && j.single || p.wasQuiet {
 		return p.reason
 	}
-	if !p.fitsLocked() || len(p.waiters) > 0 {
+	if !p.fitsLocked(tasks, size) || len(p.waiters) > 0 {
 		if err := p.awaitRoomLocked(ctx, tasks, size); err != nil {
 			return err
 		}
@@ -109,8 +110,11 @@ func (p *Pool) awaitRoomLocked(ctx context.Context, tasks int, size int64) error
 
 // grantLocked gives the room that there is to those who wait for it.
 func (p *Pool) grantLocked() {
-	for len(p.waiters) > 0 && p.fitsLocked() {
+	for len(p.waiters) > 0 {
 		w := p.waiters[0]
+		if !p.fitsLocked(w.tasks, w.bytes) {
+			return
+		}
 		p.waiters = p.waiters[1:]
 		p.queued += w.tasks
 		p.bytes += w.bytes

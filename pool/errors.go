@@ -47,7 +47,7 @@ func RegisterError(code string, err error) { wire.RegisterError(code, err) }
 type WorkerLostError struct {
 	Function string         // name of the function that ran
 	PID      int            // process id of the worker
-	ExitCode int            // its exit status, or -1 when a signal ended it
+	ExitCode int            // its exit status; -1 when a signal ended it, or when it is not known
 	Signal   syscall.Signal // the signal that ended it, or 0
 	Crash    string         // what Go's runtime wrote when it crashed: at most the first 64 KiB, often empty
 	Stderr   string         // the end of what it wrote to standard error, often empty
@@ -63,6 +63,8 @@ func (e *WorkerLostError) Error() string {
 		b.WriteString(e.Cause)
 	case e.Signal != 0:
 		fmt.Fprintf(&b, "signal: %v", e.Signal)
+	case e.ExitCode < 0:
+		b.WriteString("its exit status is not known")
 	default:
 		fmt.Fprintf(&b, "exit status %d", e.ExitCode)
 	}

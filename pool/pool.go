@@ -18,6 +18,7 @@ import (
 type Pool struct {
 	options   *Options
 	seats     []*seat
+	starting  atomic.Int64 // workers that are being started
 	ahead     atomic.Int64 // sum of how many tasks the links may send ahead
 	finalizer *finalize.Finalizer
 

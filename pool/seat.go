@@ -26,7 +26,12 @@ func (s *seat) run() error {
 	p := s.pool
 	failures := 0
 	for p.lifetime.Err() == nil {
+		p.starting.Add(1)
 		l, err := s.hire()
+		if err == nil {
+			p.startSucceeded()
+		}
+		starting := p.starting.Add(-1)
 		switch {
 		case err == nil:
 			failures = 0
@@ -36,7 +41,7 @@ func (s *seat) run() error {
 			continue // the start was cut short
 		}
 		p.options.Logger.Warn("worker did not start", "pool", p.options.Name, "seat", s.number, "error", err)
-		if p.startFailed(err) {
+		if p.startFailed(err, starting) {
 			return p.fallen(err)
 		}
 		failures++
@@ -49,7 +54,6 @@ func (s *seat) run() error {
 func (s *seat) employ(l *link) {
 	p := s.pool
 	s.link.Store(l)
-	p.startSucceeded()
 	p.options.Logger.Info("worker started", "pool", p.options.Name, "seat", s.number, "pid", l.process.PID())
 	unwatch := context.AfterFunc(p.lifetime, l.dismiss)
 	l.serve()
@@ -159,8 +163,9 @@ func (p *Pool) startSucceeded() {
 	}
 }
 
-// startFailed counts a worker that did not, and reports whether the pool is to be given up.
-func (p *Pool) startFailed(err error) bool {
+// startFailed counts a worker that did not, and reports whether the pool is to be given up: not while others are
+// starting, which may do better.
+func (p *Pool) startFailed(err error, starting int64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if killedFromOutside(err) {
@@ -168,7 +173,7 @@ func (p *Pool) startFailed(err error) bool {
 	} else {
 		p.failures++
 	}
-	return p.living == 0 && (p.failures >= p.options.StartFailures || p.kills >= killsAllowed*p.options.StartFailures)
+	return p.living == 0 && starting == 0 && (p.failures >= p.options.StartFailures || p.kills >= killsAllowed*p.options.StartFailures)
 }
 
 // killsAllowed is how many times as many workers may be killed by somebody else while they start as may fail by

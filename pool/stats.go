@@ -89,13 +89,12 @@ func (s *seat) stats() WorkerStats {
 		return WorkerStats{State: Starting}
 	}
 	stats := l.stats()
-	if p, err := process.NewProcess(int32(stats.PID)); err == nil {
-		if memory, err := p.MemoryInfo(); err == nil {
-			stats.Resident = memory.RSS
-		}
-		if times, err := p.Times(); err == nil {
-			stats.CPU = time.Duration((times.User + times.System) * float64(time.Second))
-		}
+	p := &process.Process{Pid: int32(stats.PID)} // process.NewProcess would leave a descriptor to the collector
+	if memory, err := p.MemoryInfo(); err == nil {
+		stats.Resident = memory.RSS
+	}
+	if times, err := p.Times(); err == nil {
+		stats.CPU = time.Duration((times.User + times.System) * float64(time.Second))
 	}
 	return stats
 }

@@ -37,7 +37,7 @@ func (e *SignalError) ExitCode() int { return 128 + int(e.Signal) }
 type ExitError struct {
 	Name   string
 	PID    int
-	Code   int            // exit status, or -1 when a signal ended the process
+	Code   int            // exit status; -1 when a signal ended the process, or when another part of the program reaped it
 	Signal syscall.Signal // the signal, or 0
 	Crash  string         // what Go's runtime wrote of a crash; see Process.CrashOutput
 	Stderr string         // see Process.StderrTail
@@ -64,6 +64,9 @@ func (e *ExitError) ExitCode() int {
 func (e *ExitError) how() string {
 	if e.Signal != 0 {
 		return "was ended by " + signalName(e.Signal)
+	}
+	if e.Code < 0 {
+		return "ended, and its exit status is not known"
 	}
 	return fmt.Sprintf("exited with status %d", e.Code)
 }

@@ -20,21 +20,26 @@ const guardDelay = 5 * time.Millisecond
 // dismissLimit is how long the end of the program waits for its guardian's exit.
 const dismissLimit = 500 * time.Millisecond
 
+// mostGuardians is how many guardians a program starts, where they are killed again and again.
+const mostGuardians = 10
+
 // guard is the parent's end of the guardian's lifeline. It never delays a start and never fails one: a program whose
-// guardian could not be started, or was killed, relies on its children's own watch over their lifelines.
+// guardian could not be started relies on its children's own watch over their lifelines. One that was killed is noticed,
+// and replaced, when the next child starts.
 var guard guardian
 
 type guardian struct {
 	start sync.Once
 
-	mu      sync.Mutex // guards the fields below
-	up      bool       // lifeline and reaper are set
-	down    bool       // dismissed, gone, or never started
-	writing bool       // a goroutine is in write
-	waiting []record   // what that has still to write
-
-	lifeline *wire.Conn // written once, before up is set
+	mu       sync.Mutex // guards the fields below
+	up       bool       // the three below are those of a guardian that runs, as far as is known
+	lifeline *wire.Conn
 	reaper   reaper
+	identity finalize.Identity
+	down     bool     // dismissed, or not to be had
+	started  int      // guardians so far
+	writing  bool     // a goroutine is in write
+	waiting  []record // what that has still to write
 }
 
 // cover starts the guardian with the first child of a program's first process. What that starts in its turn is below
@@ -44,6 +49,12 @@ func (g *guardian) cover(first *Process) {
 		return
 	}
 	g.start.Do(func() { go g.launch(first.started) })
+	g.mu.Lock()
+	lifeline, identity, up := g.lifeline, g.identity, g.up && !g.down
+	g.mu.Unlock()
+	if up && !identity.Alive() {
+		g.replace(lifeline)
+	}
 }
 
 // launch starts the guardian. Its goroutine ends within guardDelay and the time of one fork.
@@ -54,13 +65,17 @@ func (g *guardian) launch(started <-chan struct{}) {
 	case <-started:
 	case <-timer.C:
 	}
-	lifeline, reaper, err := forkGuardian()
+	pid, lifeline, reaper, err := forkGuardian()
+	identity, _ := finalize.Identify(pid) // it cannot be reaped by anybody else
+	records := recordsOf(children.list())
 	g.mu.Lock()
 	dismissed := g.down
 	if err != nil || dismissed {
 		g.down, g.waiting = true, nil
 	} else {
-		g.lifeline, g.reaper, g.up = lifeline, reaper, true
+		g.lifeline, g.reaper, g.identity, g.up = lifeline, reaper, identity, true
+		g.started++
+		g.waiting = append(records, g.waiting...)
 	}
 	g.mu.Unlock()
 	switch {
@@ -75,29 +90,29 @@ func (g *guardian) launch(started <-chan struct{}) {
 
 // forkGuardian starts this binary as a guardian, in a process group of its own and with nothing of this process's but
 // its end of the lifeline: whoever waits for the end of the program's output must not have to wait for the guardian.
-func forkGuardian() (*wire.Conn, reaper, error) {
+func forkGuardian() (int, *wire.Conn, reaper, error) {
 	read, write, err := pipe()
 	if err != nil {
-		return nil, nil, err
+		return 0, nil, nil, err
 	}
 	defer unix.Close(read)
 	lifeline := framed(pollable(write, "guardian"))
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
-		return nil, nil, errJoinClose(err, lifeline)
+		return 0, nil, nil, errJoinClose(err, lifeline)
 	}
 	defer null.Close()
 	fd, err := descriptor(null)
 	if err != nil {
-		return nil, nil, errJoinClose(err, lifeline)
+		return 0, nil, nil, errJoinClose(err, lifeline)
 	}
 	value, err := marker(kindGuardian, []int{read})
 	if err != nil {
-		return nil, nil, errJoinClose(err, lifeline)
+		return 0, nil, nil, errJoinClose(err, lifeline)
 	}
 	path, err := executable()
 	if err != nil {
-		return nil, nil, errJoinClose(err, lifeline)
+		return 0, nil, nil, errJoinClose(err, lifeline)
 	}
 	attr := &syscall.ProcAttr{
 		Dir:   "/",
@@ -105,11 +120,22 @@ func forkGuardian() (*wire.Conn, reaper, error) {
 		Files: []uintptr{uintptr(fd), uintptr(fd), uintptr(fd), uintptr(read)},
 		Sys:   &syscall.SysProcAttr{Setpgid: true},
 	}
-	_, reaper, err := forkExec(path, []string{os.Args[0], "guardian", treeMark()}, attr)
+	pid, reaper, err := forkExec(path, []string{os.Args[0], "guardian", treeMark()}, attr)
 	if err != nil {
-		return nil, nil, errJoinClose(err, lifeline)
+		return 0, nil, nil, errJoinClose(err, lifeline)
 	}
-	return lifeline, reaper, nil
+	return pid, lifeline, reaper, nil
+}
+
+// recordsOf tells a guardian of the children that run.
+func recordsOf(active []*Process) []record {
+	var records []record
+	for _, p := range active {
+		if identity := p.Identity(); !p.detached && identity.PID != 0 {
+			records = append(records, record{PID: p.pid, Start: identity.Start, Group: p.pid, Grace: int64(p.grace)})
+		}
+	}
+	return records
 }
 
 // add has the guardian know a child, once that is identified. It is told with the next flush, for which there is time
@@ -145,13 +171,14 @@ func (g *guardian) flush() {
 	g.mu.Lock()
 	start := g.up && !g.writing && len(g.waiting) > 0
 	g.writing = g.writing || start
+	lifeline := g.lifeline
 	g.mu.Unlock()
 	if start {
-		go g.write()
+		go g.write(lifeline)
 	}
 }
 
-func (g *guardian) write() {
+func (g *guardian) write(lifeline *wire.Conn) {
 	for {
 		g.mu.Lock()
 		batch := g.waiting
@@ -165,22 +192,34 @@ func (g *guardian) write() {
 		for i := range batch {
 			encoded, _ = batch[i].MarshalMsg(encoded) // a tuple of numbers cannot fail
 		}
-		if err := g.lifeline.WriteFrame(encoded); err != nil {
-			g.lost()
+		if err := lifeline.WriteFrame(encoded); err != nil {
+			g.mu.Lock()
+			g.writing = false
+			g.mu.Unlock()
+			g.replace(lifeline)
 			return
 		}
 	}
 }
 
-// lost gives up a guardian that has died, or was dismissed.
-func (g *guardian) lost() {
+// replace gives up a guardian that has died, and has another one started, unless it was dismissed.
+func (g *guardian) replace(lifeline *wire.Conn) {
 	g.mu.Lock()
-	first := !g.down
-	g.down, g.waiting, g.writing = true, nil, false
+	if !g.up || g.down || g.lifeline != lifeline {
+		g.mu.Unlock()
+		return
+	}
+	reaper := g.reaper
+	g.up, g.down = false, g.started >= mostGuardians
+	again := !g.down
 	g.mu.Unlock()
-	if first {
-		_ = g.lifeline.Close()
-		_, _ = g.reaper.wait()
+	_ = lifeline.Close()
+	_ = reaper.signal(syscall.SIGKILL)
+	_, _ = reaper.wait()
+	if again {
+		ready := make(chan struct{})
+		close(ready)
+		go g.launch(ready)
 	}
 }
 
@@ -188,18 +227,18 @@ func (g *guardian) lost() {
 // more, finds nothing, and exits. A guardian that is stopped is killed.
 func (g *guardian) dismiss(ctx context.Context) {
 	g.mu.Lock()
-	up := g.up && !g.down
+	up, lifeline, reaper := g.up && !g.down, g.lifeline, g.reaper
 	g.down, g.waiting = true, nil
 	g.mu.Unlock()
 	if !up {
 		return
 	}
-	_ = g.lifeline.Close()
-	timer := time.AfterFunc(dismissLimit, func() { _ = g.reaper.signal(syscall.SIGKILL) })
+	_ = lifeline.Close()
+	timer := time.AfterFunc(dismissLimit, func() { _ = reaper.signal(syscall.SIGKILL) })
 	defer timer.Stop()
-	stop := context.AfterFunc(ctx, func() { _ = g.reaper.signal(syscall.SIGKILL) })
+	stop := context.AfterFunc(ctx, func() { _ = reaper.signal(syscall.SIGKILL) })
 	defer stop()
-	_, _ = g.reaper.wait()
+	_, _ = reaper.wait()
 }
 
 func errJoinClose(err error, conn *wire.Conn) error {

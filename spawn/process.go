@@ -94,7 +94,8 @@ func (p *Process) Wait(ctx context.Context) error {
 	return p.exitError()
 }
 
-// ExitCode returns the exit status, or -1 while the child runs and where a signal ended it. It does not block.
+// ExitCode returns the exit status, or -1 while the child runs, where a signal ended it, and where another part of the
+// program has reaped it, by waiting for any child or by ignoring SIGCHLD. It does not block.
 func (p *Process) ExitCode() int {
 	if !p.hasExited() || !p.status.Exited() {
 		return -1

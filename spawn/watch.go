@@ -2,6 +2,7 @@ package spawn
 
 import (
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,6 +17,9 @@ const (
 	// drainLimit is how long the exit of a child waits for a writer of its output that blocks.
 	drainLimit = 100 * time.Millisecond
 
+	// unknownStatus neither exited nor was signalled. It stands for that of a child that somebody else has reaped.
+	unknownStatus = syscall.WaitStatus(0x7f)
+
 	// killGrace is how long SIGKILL may take. It takes effect at once, unless the kernel is busy with the process.
 	killGrace = 5 * time.Second
 )
@@ -27,7 +31,9 @@ func (p *Process) watch() {
 	p.identity, _ = finalize.Identify(p.pid)
 	guard.add(p)
 	close(p.identified)
-	p.status, p.waitErr = p.reaper.wait()
+	if p.status, p.waitErr = p.reaper.wait(); p.waitErr != nil {
+		p.status = unknownStatus
+	}
 	_ = p.lifeline.Close() // nobody reads it any more
 	for _, pump := range p.stdio.pumps {
 		pump.childExited()
