@@ -14,7 +14,7 @@ func BenchmarkWorkerTask(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer file.Close()
-	defer s.close() //nolint:errcheck // the benchmark is over
+	defer s.close()
 	w := &worker{
 		ctx: context.Background(), shared: s, largest: 1 << 20,
 		tasks:   ringReader{ring: s.tasks(), tail: s.word(wordTaskTail), head: s.word(wordTaskHead)},

@@ -76,7 +76,7 @@ type (
 		Value int
 		Next  *node
 	}
-	opaque  struct{ n int } //nolint:recvcheck // as generated code has it
+	opaque  struct{ n int }
 	kitchen struct {
 		base
 		Renamed  string `msg:"r"`

@@ -8,7 +8,7 @@ package wire
 //msgp:tuple tokenTuple errorTuple requestHeader replyHeader segmentHeader cancelHeader
 
 // A tokenTuple is the body of a token's extension.
-type tokenTuple struct { //nolint:recvcheck // generated
+type tokenTuple struct {
 	Type    string
 	Address string
 	ID      uint64
@@ -23,7 +23,7 @@ type errorTuple struct {
 }
 
 // messageKind is the first element of each call message's header.
-type messageKind uint8 //nolint:recvcheck // generated
+type messageKind uint8
 
 const (
 	kindRequest messageKind = 1 + iota
@@ -50,13 +50,13 @@ type replyHeader struct {
 }
 
 // A segmentHeader continues the argument or result that did not fit its first frame.
-type segmentHeader struct { //nolint:recvcheck // generated
+type segmentHeader struct {
 	Kind messageKind
 	Call uint64
 }
 
 // A cancelHeader asks for the reply now. There is always one.
-type cancelHeader struct { //nolint:recvcheck // generated
+type cancelHeader struct {
 	Kind messageKind
 	Call uint64
 }

@@ -8,7 +8,7 @@ import (
 // A Token names a shared object that lives in a manager. A proxy travels as its token: a MessagePack extension
 // of kind 80, which FindTokens finds in any encoded value. A Token is a plain value, and refers to nothing by
 // itself: see [Custodian].
-type Token struct { //nolint:recvcheck // it is a value, and decodes into itself
+type Token struct {
 	Type    string // the registered name of the object's type
 	Address string // where its manager listens
 	ID      uint64 // the object, never used twice within the life of its manager
