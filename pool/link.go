@@ -168,6 +168,9 @@ func (p *Pool) take(l *link, room int) error {
 		if err != nil {
 			return err
 		}
+		if place == nil && l.flight.len()+len(l.placed) == 0 {
+			return errCorrupt // everything was answered, so the ring must be empty
+		}
 		if place == nil {
 			break
 		}

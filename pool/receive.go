@@ -196,6 +196,9 @@ func (l *link) match() error {
 	defer func() {
 		l.ended += uint64(len(l.verdicts))
 		l.paceLocked(len(l.verdicts))
+		if l.flight.len() > 0 {
+			l.armLocked(tickEvery)
+		}
 	}()
 	for _, a := range l.answers {
 		if l.flight.len() == 0 {
