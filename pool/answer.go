@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"encoding/binary"
 	"errors"
 	"time"
 )
@@ -11,7 +10,7 @@ func (w *worker) answer(payload []byte, kind uint32) error {
 	large := len(payload) > w.results.largest()
 	size := len(payload)
 	if large {
-		size, kind = deadlineSize, kind|resultLarge
+		size, kind = 0, kind|resultLarge
 	}
 	room, err := w.results.reserve(size, kind)
 	for wait := time.Duration(0); room == nil && err == nil; {
@@ -22,9 +21,7 @@ func (w *worker) answer(payload []byte, kind uint32) error {
 	if err != nil {
 		return err
 	}
-	if large {
-		binary.NativeEndian.PutUint64(room, uint64(len(payload)))
-	} else {
+	if !large {
 		copy(room, payload)
 	}
 	w.results.publish()

@@ -19,9 +19,11 @@ type link struct {
 	pool       *Pool
 	process    *spawn.Process
 	shared     *shared
-	data       *wire.Conn // doorbells (empty frames) and large payloads, both ways
-	control    *wire.Conn // orders to the worker
-	results    ringReader // read by serve alone, as are the four below
+	data       *wire.Conn    // doorbells (empty frames) and large payloads, both ways
+	moved      *meter        // counts the bytes of data
+	control    *wire.Conn    // orders to the worker
+	patience   time.Duration // how long the worker may make no progress without running a task
+	results    ringReader    // read by serve alone, as are the four below
 	scratch    []byte
 	answers    []answer
 	verdicts   []verdict
@@ -46,10 +48,11 @@ type link struct {
 	leaving      bool          // no more tasks are sent
 	buried       bool          // the worker is gone and everything is settled
 	armed        int64         // clock when timer calls tick; 0: never
-	watched      uint64        // first of the flight when it last changed, as far as was seen,
-	watchedSince int64         // and the clock then
-	transfer     int64         // clock by which a large result must have come; 0: none is coming
-	fault        error         // why the pool itself ended the worker
+	watched      uint64        // first of the flight, and bytes moved on the data connection, when tick last saw a change
+	watchedBytes int64
+	watchedSince int64 // clock then
+	receiving    bool  // a large result is being read
+	fault        error // why the pool itself ended the worker
 }
 
 // flying is a task in flight. One that was recalled belongs to the link no more; its record is still to be
@@ -68,15 +71,15 @@ type placement struct {
 
 func newLink(p *Pool, process *spawn.Process, s *shared, data, control *os.File) (*link, error) {
 	l := &link{
-		pool: p, process: process, shared: s, target: 1,
+		pool: p, process: process, shared: s, target: 1, patience: max(p.options.Grace, stallTime),
 		tasks:   ringWriter{ring: s.tasks(), tail: s.word(wordTaskTail), head: s.word(wordTaskHead)},
 		results: ringReader{ring: s.results(), tail: s.word(wordResultTail), head: s.word(wordResultHead)},
 	}
 	var err error
-	if l.data, err = connect(data, frameLimit(p.options.MaxPayload)); err != nil {
+	if l.data, l.moved, err = connect(data, frameLimit(p.options.MaxPayload)); err != nil {
 		return nil, joinClose(err, control)
 	}
-	if l.control, err = connect(control, maxOrder); err != nil {
+	if l.control, _, err = connect(control, maxOrder); err != nil {
 		return nil, errors.Join(err, l.data.Close())
 	}
 	l.timer = time.AfterFunc(time.Hour, l.tick)

@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -149,7 +148,7 @@ func (l *link) parse(span []byte) (used int, err error) {
 			if len(l.answers) > 0 {
 				return used, nil
 			}
-			if a.payload, err = l.readLarge(r.payload); err != nil {
+			if a.payload, err = l.readLarge(); err != nil {
 				return used, err
 			}
 		}
@@ -159,31 +158,30 @@ func (l *link) parse(span []byte) (used int, err error) {
 	return used, nil
 }
 
-// readLarge reads the payload of a record that announced one, and its size. A worker that is stopped in the middle
-// is given up by tick.
-func (l *link) readLarge(announced []byte) ([]byte, error) {
-	if len(announced) != deadlineSize {
-		return nil, errCorrupt
-	}
+// readLarge reads the payload of a record that announced one. A worker that is stopped in the middle is given up by
+// tick.
+func (l *link) readLarge() ([]byte, error) {
 	if payload := l.early; payload != nil {
 		l.early = nil
 		return payload, nil
 	}
-	l.mu.Lock()
-	limit := l.stallTime(binary.NativeEndian.Uint64(announced))
-	l.transfer = clock() + int64(limit)
-	l.armLocked(limit)
-	l.mu.Unlock()
-	defer func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.transfer = 0
-	}()
+	l.setReceiving(true)
+	defer l.setReceiving(false)
 	for {
 		frame, err := l.readFrame()
 		if err != nil || len(frame) > 0 {
 			return frame, err
 		}
+	}
+}
+
+func (l *link) setReceiving(receiving bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.receiving = receiving
+	if receiving {
+		l.watchedSince = clock()
+		l.armLocked(tickEvery)
 	}
 }
 

@@ -19,6 +19,7 @@ type seat struct {
 	pool   *Pool
 	number int
 	link   atomic.Pointer[link] // nil while no worker is there
+	stalls int                  // workers in a row that were given up because they stalled; of run alone
 }
 
 // run fills the seat until the pool ends. It returns an error only when it gives up.
@@ -53,6 +54,7 @@ func (s *seat) run() error {
 // employ serves a worker from its Hello to its end.
 func (s *seat) employ(l *link) {
 	p := s.pool
+	l.patience <<= min(s.stalls, 8)
 	s.link.Store(l)
 	p.options.Logger.Info("worker started", "pool", p.options.Name, "seat", s.number, "pid", l.process.PID())
 	unwatch := context.AfterFunc(p.lifetime, l.dismiss)
@@ -63,6 +65,9 @@ func (s *seat) employ(l *link) {
 	p.mu.Unlock()
 	l.bury()
 	s.link.Store(nil)
+	if s.stalls++; !errors.Is(l.fault, errStalled) {
+		s.stalls = 0
+	}
 	p.options.Logger.Info("worker ended", "pool", p.options.Name, "seat", s.number, "pid", l.process.PID(),
 		"tasks", l.ended, "exit", l.process.ExitCode(), "signal", l.process.Signal())
 }

@@ -11,6 +11,10 @@ import (
 	"github.com/multiproc-go/multiproc/wire"
 )
 
+// stallTime is how long a worker may make no progress though it runs no task, before it is given up. Each time in a
+// row doubles it, for machines that are that slow.
+const stallTime = 3 * time.Second
+
 // tickEvery is after how long without progress a link takes back what it had sent ahead.
 const tickEvery = 10 * time.Millisecond
 
@@ -62,30 +66,23 @@ func (l *link) inspectLocked(now int64) (recalled []task, next time.Duration) {
 	if l.flight.len() == 0 {
 		return nil, 0
 	}
-	if l.base != l.watched {
-		l.watched, l.watchedSince = l.base, now
+	if moved := l.moved.count.Load(); l.base != l.watched || moved != l.watchedBytes {
+		l.watched, l.watchedBytes, l.watchedSince = l.base, moved, now
 	}
 	still := time.Duration(now - l.watchedSince)
 	head := l.flight.at(0)
 	switch {
-	case l.transfer > 0:
-		if now < l.transfer {
-			return nil, time.Duration(l.transfer - now)
-		}
-		l.blameLocked(errStalled)
-		return nil, 0
-	case l.shared.resultsWait():
+	case l.shared.resultsWait() && !l.receiving:
 		return nil, tickEvery // serve is about to take them
-	case head.recalled || !l.shared.claimed(l.base):
-		limit := l.stallTime(uint64(len(head.arg)))
-		if still > limit {
+	case l.receiving || head.recalled || !l.shared.claimed(l.base):
+		if still > l.patience {
 			l.blameLocked(errStalled)
 			return nil, 0
 		}
-		if !l.streaming {
-			recalled, next = l.relieveLocked(0, still)
+		if !l.receiving && !l.streaming {
+			recalled, _ = l.relieveLocked(0, still)
 		}
-		return recalled, min(max(next, tickEvery), limit-still+1)
+		return recalled, tickEvery
 	}
 	recalled, next = l.relieveLocked(1, still)
 	if l.condemned != nil {
@@ -113,12 +110,6 @@ func (l *link) relieveLocked(from int, still time.Duration) ([]task, time.Durati
 		return nil, tickEvery
 	}
 	return l.recallLocked(from, nil), 0
-}
-
-// stallTime is how long a worker may take to begin a task whose argument has so many bytes, or to send such a result.
-func (l *link) stallTime(bytes uint64) time.Duration {
-	const slowest = 64 << 20 // bytes a second
-	return max(l.pool.options.Grace, time.Second) + time.Duration(min(bytes, 1<<40)/slowest)*time.Second
 }
 
 func timeoutError(t task) error {

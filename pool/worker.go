@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"sync/atomic"
 	"time"
@@ -84,27 +83,14 @@ func newWorker(ctx context.Context, files []*os.File, largest int64) (*worker, e
 		tasks:   ringReader{ring: s.tasks(), tail: s.word(wordTaskTail), head: s.word(wordTaskHead)},
 		results: ringWriter{ring: s.results(), tail: s.word(wordResultTail), head: s.word(wordResultHead)},
 	}
-	if w.data, err = connect(files[0], frameLimit(largest)); err != nil {
+	if w.data, _, err = connect(files[0], frameLimit(largest)); err != nil {
 		return nil, err
 	}
-	if w.control, err = connect(files[1], maxOrder); err != nil {
+	if w.control, _, err = connect(files[1], maxOrder); err != nil {
 		return nil, err
 	}
 	return w, files[2].Close()
 }
-
-// connect makes a connection of a socket, which it closes.
-func connect(socket *os.File, maxFrame int64) (*wire.Conn, error) {
-	c, err := net.FileConn(socket)
-	if err = joinClose(err, socket); err != nil {
-		return nil, fmt.Errorf("pool: cannot use the link's socket: %w", err)
-	}
-	return wire.NewConn(c, maxFrame), nil
-}
-
-// frameLimit bounds the frames of a data connection, in bytes, where payloads have at most largest: an error with its
-// stack may be longer than that.
-func frameLimit(largest int64) int64 { return max(largest, 1<<20) }
 
 // stop ends the worker: it begins no more tasks, and the context of the one that runs is cancelled. It is called when
 // the process's context ends.
