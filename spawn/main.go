@@ -36,10 +36,11 @@ func Main(run func(context.Context) error) { MainWith(nil, run) }
 // MainWith is the first line of a program's main, and never returns. In a child process it runs the child's role; run is
 // called in the program's first process alone, on the main goroutine.
 //
-// The first SIGINT, SIGTERM or SIGHUP (unless that was ignored when the program started) closes the channel that
-// Draining returns for run's context; the context ends o.Grace later, or at a second signal, with a *SignalError as its
-// cause. At a third signal run is waited for no longer. When run has returned, the finalizers run, which ends the
-// processes that are left, and the program exits:
+// The first SIGINT, SIGTERM or SIGHUP closes the channel that Draining returns for run's context; the context ends
+// o.Grace later, or at a second signal, with a *SignalError as its cause. At a third signal run is waited for no longer.
+// (A SIGHUP that was ignored when the program started, as under nohup, stays ignored; a SIGINT does not, since shells
+// start background jobs that way. Equal signals sent in the same moment may arrive as one.) When run has returned, the
+// finalizers run, which ends the processes that are left, and the program exits:
 //
 //   - with status 0 after nil;
 //   - after a signal, with 128 plus its number and no message, where the error is a context.Canceled or a *SignalError;

@@ -35,6 +35,9 @@ func run(ctx context.Context) error {
 	if len(os.Args) < 3 {
 		return errors.New("give a folder for the output and the images: thumbnails FOLDER IMAGE")
 	}
+	if err := os.MkdirAll(os.Args[1], 0o755); err != nil {
+		return err
+	}
 	p, err := pool.New(ctx, &pool.Options{TaskTimeout: 10 * time.Second})
 	if err != nil {
 		return err
