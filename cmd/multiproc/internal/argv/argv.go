@@ -50,18 +50,19 @@ func Quote(arguments []string) string {
 }
 
 func quote(a string, first bool) string {
-	if a != "" && !strings.ContainsFunc(a, special) && !(first && strings.Contains(a, "=")) && a[0] != '~' {
+	if a != "" && !strings.ContainsFunc(a, special) && !(first && strings.Contains(a, "=")) {
 		return a
 	}
 	return "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
 }
 
 // special reports whether a shell may take r for something else than itself.
+// The tilde is: shells expand it at the beginning, and some after = and : too.
 func special(r rune) bool {
 	switch {
 	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
 		return false
 	default:
-		return !strings.ContainsRune("_-./,:=@%+~", r)
+		return !strings.ContainsRune("_-./,:=@%+", r)
 	}
 }
