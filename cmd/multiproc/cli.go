@@ -20,6 +20,7 @@ import (
 const (
 	exitFailed     = 1
 	exitUsage      = 2
+	exitQuit       = 131
 	exitBrokenPipe = 141
 )
 

@@ -38,6 +38,7 @@ type mapper struct {
 	tally   tally
 	running atomic.Int64  // items that lanes are busy with
 	halted  chan struct{} // closed: nothing new is started
+	worked  chan struct{} // closed: all is printed, or given up
 
 	halting sync.Once
 	mu      sync.Mutex // guards problem
@@ -59,6 +60,7 @@ func newMapper(p *plan, s *streams) *mapper {
 		streams: s,
 		printer: output.NewPrinter(s.stdout, s.stderr, p.unordered, output.Limits{}),
 		halted:  make(chan struct{}),
+		worked:  make(chan struct{}),
 	}
 }
 
@@ -87,22 +89,24 @@ func (m *mapper) trouble() error {
 	return m.problem
 }
 
-// work runs everything and returns when all that was run is printed, or ctx has
-// ended and nothing runs any more.
-func (m *mapper) work(ctx context.Context, abort context.CancelCauseFunc) error {
+// work runs everything and returns when all that was run is printed, or printing
+// has ended and nothing runs any more. The end of ctx kills what runs; printing
+// lives longer than ctx.
+func (m *mapper) work(ctx, printing context.Context, abort context.CancelCauseFunc) error {
+	defer close(m.worked)
 	source := m.streams.source(m.plan)
 	if m.plan.dryRun {
 		return m.dryRun(source)
 	}
-	var printing sync.WaitGroup
-	printing.Go(func() {
-		if err := m.printer.Run(ctx); err != nil && ctx.Err() == nil {
+	var printer sync.WaitGroup
+	printer.Go(func() {
+		if err := m.printer.Run(printing); err != nil && ctx.Err() == nil {
 			abort(&stdoutError{err})
 		}
 	})
 	m.feed(ctx, source)
 	m.printer.Finish()
-	printing.Wait()
+	printer.Wait()
 	return context.Cause(ctx)
 }
 

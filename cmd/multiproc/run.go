@@ -27,6 +27,7 @@ var (
 type streams struct {
 	inputStop, outputStop *stdio.Stop
 	stdout, stderr        io.Writer
+	written               func() int64  // bytes that both have taken
 	bar                   *progress.Bar // or nil
 }
 
@@ -40,11 +41,13 @@ func openStreams(p *plan) (*streams, error) {
 		inputStop.Close()
 		return nil, err
 	}
+	stdout, stderr := stdio.NewWriter(os.Stdout, outputStop), stdio.NewWriter(os.Stderr, outputStop)
 	s := &streams{
 		inputStop:  inputStop,
 		outputStop: outputStop,
-		stdout:     stdio.NewWriter(os.Stdout, outputStop),
-		stderr:     stdio.NewWriter(os.Stderr, outputStop),
+		stdout:     stdout,
+		stderr:     stderr,
+		written:    func() int64 { return stdout.Written() + stderr.Written() },
 	}
 	if p.progress && !p.dryRun {
 		total := int64(-1)
@@ -84,12 +87,16 @@ func runMap(ctx context.Context, p *plan) error {
 	defer s.close()
 	ctx, abort := context.WithCancelCause(ctx)
 	defer abort(errOver)
-	unblock := context.AfterFunc(ctx, s.outputStop.Stop)
+	printing, stopPrinting := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stopPrinting(errOver)
+	unblock := context.AfterFunc(printing, s.outputStop.Stop)
 	defer unblock()
 
 	m := newMapper(p, s)
 	var group run.Group
-	group.Add(func() error { return m.work(ctx, abort) }, abort)
+	group.Add(func() error { return m.work(ctx, printing, abort) }, abort)
+	group.Add(func() error { return m.limitPrinting(ctx, stopPrinting) }, abort)
+	group.Add(func() error { return watchQuit(ctx) }, abort)
 	group.Add(func() error { return m.watchSignal(ctx) }, abort)
 	group.Add(func() error { return watchStdout(ctx, s.outputStop) }, abort)
 	return m.conclude(ctx, group.Run())
@@ -123,7 +130,8 @@ func (m *mapper) watchSignal(ctx context.Context) error {
 // program is to exit.
 func (m *mapper) conclude(ctx context.Context, err error) error {
 	m.streams.bar.Hide()
-	interrupted := isClosed(spawn.Draining(ctx))
+	quit := errors.Is(err, errQuit)
+	interrupted := quit || isClosed(spawn.Draining(ctx))
 	problem := m.trouble()
 	var broken *stdoutError
 	switch {
@@ -139,11 +147,16 @@ func (m *mapper) conclude(ctx context.Context, err error) error {
 	if problem != nil {
 		m.say(fmt.Sprintf("multiproc: %v\n", problem))
 	}
+	if n := m.printer.Unprinted(); n > 0 && (interrupted || problem != nil) {
+		m.say(fmt.Sprintf("multiproc: output of %s was not printed\n", count(int64(n))))
+	}
 	failed := problem != nil || m.tally.failures() > 0
 	if (failed || interrupted) && m.tally.items() > 0 && !m.plan.dryRun {
 		m.say(m.tally.summary())
 	}
 	switch {
+	case quit:
+		return exitStatus(exitQuit)
 	case interrupted:
 		return context.Canceled // spawn knows which signal it was
 	case failed:

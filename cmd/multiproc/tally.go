@@ -47,9 +47,13 @@ func (t *tally) summary() string {
 	for _, o := range joblog.Outcomes {
 		parts = append(parts, fmt.Sprintf("%d %s", t.counts[o], o))
 	}
-	noun := "items"
-	if t.total == 1 {
-		noun = "item"
+	return fmt.Sprintf("multiproc: %s: %s\n", count(t.total), strings.Join(parts, ", "))
+}
+
+// count returns a number of items in words.
+func count(n int64) string {
+	if n == 1 {
+		return "1 item"
 	}
-	return fmt.Sprintf("multiproc: %d %s: %s\n", t.total, noun, strings.Join(parts, ", "))
+	return fmt.Sprintf("%d items", n)
 }

@@ -51,9 +51,12 @@ type Printer struct {
 	files   int   // files of waiting
 	final   bool  // nothing is delivered any more
 	err     error // why printing has ended early
+	lost    int   // items whose output was not printed, or not to its end, because of that
 }
 
 type entry struct{ stdout, stderr Content }
+
+func (e *entry) empty() bool { return e.stdout.size+e.stderr.size == 0 }
 
 // NewPrinter returns a printer in the order of the items, whose numbers begin
 // at 1 and leave none out; or, when unordered, in the order of delivery.
@@ -110,6 +113,9 @@ func (p *Printer) admit(seq int64, e *entry) {
 func (p *Printer) enter(seq int64, e entry, printed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.err != nil && !e.empty() {
+		p.lost++
+	}
 	if !printed || p.err != nil {
 		e.stdout.release()
 		e.stderr.release()
@@ -132,6 +138,23 @@ func (p *Printer) accountLocked(e entry, sign int64) {
 			p.files += int(sign)
 		}
 	}
+}
+
+// Printing reports whether there is something that is being printed, or could
+// be.
+func (p *Printer) Printing() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, ok := p.waiting[p.next]
+	return ok
+}
+
+// Unprinted returns how many items had output that was delivered but not
+// printed, or not to its end, because Run has ended early.
+func (p *Printer) Unprinted() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lost
 }
 
 // Finish says that nothing more is delivered: Run returns when all is printed.
@@ -202,6 +225,9 @@ func (p *Printer) settle(e entry, err error) {
 	delete(p.waiting, p.next)
 	p.accountLocked(e, -1)
 	p.next++
+	if err != nil {
+		p.lost++
+	}
 	p.failLocked(err)
 	p.change.Broadcast()
 }
@@ -218,6 +244,9 @@ func (p *Printer) discard() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for seq, e := range p.waiting {
+		if !e.empty() {
+			p.lost++
+		}
 		e.stdout.release()
 		e.stderr.release()
 		delete(p.waiting, seq)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -32,27 +33,40 @@ func (r *reader) Read(p []byte) (int, error) {
 
 // NewWriter returns a writer to f whose Write fails with ErrStopped once stop is
 // stopped and f takes nothing more; what it has taken until then is counted.
-// f stays the caller's to close. The writer is for one goroutine at a time.
-func NewWriter(f *os.File, stop *Stop) io.Writer {
-	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-		return f // never blocks for long, and poll knows nothing of it
+// f stays the caller's to close.
+func NewWriter(f *os.File, stop *Stop) *Writer {
+	info, err := f.Stat()
+	return &Writer{f: f, fd: descriptor(f), stop: stop, regular: err == nil && info.Mode().IsRegular()}
+}
+
+// A Writer writes to a stream. Write is for one goroutine at a time; Written may
+// be called at any time.
+type Writer struct {
+	f       *os.File
+	fd      int32
+	stop    *Stop
+	regular bool         // f never blocks for long, and poll knows nothing of it
+	written atomic.Int64 // bytes
+}
+
+// Written returns how many bytes the stream has taken so far.
+func (w *Writer) Written() int64 { return w.written.Load() }
+
+// Write writes p and blocks until all of it is taken or the Stop has ended the
+// call.
+func (w *Writer) Write(p []byte) (written int, err error) {
+	if w.regular {
+		written, err = w.f.Write(p)
+		w.written.Add(int64(written))
+		return written, err
 	}
-	return &writer{f, descriptor(f), stop}
-}
-
-type writer struct {
-	f    *os.File
-	fd   int32
-	stop *Stop
-}
-
-func (w *writer) Write(p []byte) (written int, err error) {
 	for len(p) > 0 {
 		if _, err := w.stop.wait(w.fd, unix.POLLOUT); err != nil {
 			return written, err
 		}
 		n, err := w.f.Write(p[:min(len(p), chunk)])
 		written += n
+		w.written.Add(int64(n))
 		if err != nil {
 			return written, err
 		}
