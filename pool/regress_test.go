@@ -95,7 +95,7 @@ func TestShutdownWaitsForTheInputsOfAMap(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- p.Shutdown(context.Background()) }()
 	awaitRefusal(t, p)
-	close(encodeOn)
+	encodeOn <- struct{}{}
 	if err := errors.Join(<-mapped, <-ended); err != nil {
 		t.Fatal(err)
 	}
