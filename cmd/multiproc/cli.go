@@ -67,8 +67,9 @@ Their output is printed whole, in the order of the items. What a command has
 left running in the background is killed at the end.
 
 Exit status: 0 when all commands succeeded, 1 when any did not, 2 for wrong
-usage, 130 after SIGINT, 143 after SIGTERM, 141 when nobody reads the output.
-The first signal lets the running commands end, the second one kills them.`
+usage, 129 after SIGHUP, 130 after SIGINT, 131 after SIGQUIT, 143 after SIGTERM,
+141 when nobody reads the output. The first signal lets the running commands
+end; the second one, and SIGQUIT, kills them and prints what is done.`
 }
 
 // duration is a time.Duration that may be given as a number of seconds too.

@@ -127,7 +127,7 @@ func TestHelpShowsHowToCallIt(t *testing.T) {
 	if _, done, err := parse(&g, []string{"map", "--help"}, &help); !done || err != nil {
 		t.Fatal(done, err)
 	}
-	for _, want := range []string{mapUsage, "Examples:", "--joblog=FILE", "Exit status", "--[no-]progress"} {
+	for _, want := range []string{mapUsage, "Examples:", "--joblog=FILE", "Exit status", "129 after SIGHUP", "131 after SIGQUIT", "141 when", "--[no-]progress"} {
 		if !strings.Contains(help.String(), want) {
 			t.Errorf("help does not have %q", want)
 		}

@@ -134,8 +134,14 @@ func (p *plan) open(f *mapFlags, isListed bool) error {
 // Devices, such as /dev/null, may be used for several things.
 func (p *plan) checkLog(path string) error {
 	log, err := os.Stat(path)
-	if err != nil || log.Mode()&os.ModeDevice != 0 {
-		return nil // what is wrong with it is told when it is created
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("job log: %w", err)
+	}
+	if log.Mode()&os.ModeDevice != 0 {
+		return nil
 	}
 	for _, used := range []struct {
 		what string

@@ -123,7 +123,7 @@ func TestWithoutATemporaryFolderSmallOutputsAreFine(t *testing.T) {
 	if status := p.wait(); status != exitFailed || !strings.HasPrefix(p.stdout.String(), "small\n") {
 		t.Errorf("status %d, %q", status, p.stdout.String())
 	}
-	for _, want := range []string{"/no/such/folder", "1 done, 1 failed"} {
+	for _, want := range []string{"temporary folder /no/such/folder: no such file or directory (set TMPDIR to one that can be written to)", "1 done, 1 failed"} {
 		if !strings.Contains(p.stderr.String(), want) {
 			t.Errorf("stderr does not have %q: %s", want, p.stderr.String())
 		}
