@@ -88,11 +88,6 @@ func startFamily(t testing.TB, role string, change ...func(*exec.Cmd)) *family {
 	return startCommand(t, cmd, change...)
 }
 
-func startShell(t testing.TB, script string, change ...func(*exec.Cmd)) *family {
-	t.Helper()
-	return startCommand(t, exec.Command("/bin/sh", "-c", script), change...)
-}
-
 func startCommand(t testing.TB, cmd *exec.Cmd, change ...func(*exec.Cmd)) *family {
 	t.Helper()
 	reader, writer, err := os.Pipe()

@@ -254,3 +254,8 @@ func TestInvalidTree(t *testing.T) {
 		t.Errorf("the empty tree: %d, %v", n, err)
 	}
 }
+
+func startShell(t testing.TB, script string, change ...func(*exec.Cmd)) *family {
+	t.Helper()
+	return startCommand(t, exec.Command("/bin/sh", "-c", script), change...)
+}
