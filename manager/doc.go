@@ -1,0 +1,2 @@
+// Package manager shares objects between processes: they live in a manager, and everybody else has proxies.
+package manager
