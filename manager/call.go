@@ -1,56 +1,155 @@
 package manager
 
-// A Call is one call of one method of an object. It is answered exactly once, by Return, ReturnObject or Fail; later
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/multiproc-go/multiproc/wire"
+)
+
+// A Call is one call of one method of an object. It is answered exactly once, by Return, ReturnObject or Fail: later
 // answers are ignored. Its methods are safe for concurrent use and don't block; its fields must not be changed.
 type Call struct {
 	Method   string
 	Argument []byte // encoded, and the object's to keep
 	Session  *Session
+
+	server *Server
+	ctx    context.Context // ends with the call
+
+	mu        sync.Mutex // guards the fields below
+	reply     wire.Reply
+	answered  bool
+	cancelled bool
+	onCancel  func()
+	wake      chan struct{} // closed by the answer; made when somebody has to wait
 }
+
+// Context ends when the caller gives up, its session ends, or the manager does. It goes on for a moment after the
+// answer: a method that runs in a goroutine of its own heeds it, everything else uses OnCancel.
+func (c *Call) Context() context.Context { return c.ctx }
 
 // Return answers with an encoded value, which is the manager's from then on. Each proxy in it gets a reference for the
 // caller's session, so that the object may drop its own at once (see [Host.Drop]).
-func (c *Call) Return(value []byte) { panic("not yet") }
+func (c *Call) Return(value []byte) {
+	c.answer(func() wire.Reply {
+		if int64(len(value)) <= c.server.options.MaxMessage { // else the caller gets an error in its place
+			c.server.lend(c.Session, value)
+		}
+		return wire.Reply{Kind: wire.Return, Payload: value}
+	})
+}
 
-// ReturnObject makes o, of a registered type, a shared object, and answers with a proxy for it.
-func (c *Call) ReturnObject(typeName string, o Object) { panic("not yet") }
+// ReturnObject makes a shared object of a registered type with construct, which must not block, and answers with a proxy
+// for it.
+func (c *Call) ReturnObject(typeName string, construct func(*Host) (Object, error)) {
+	c.answer(func() wire.Reply {
+		token, err := c.server.adopt(c.Session, typeName, construct)
+		if err != nil {
+			return wire.ErrorReply(err)
+		}
+		return wire.Reply{Kind: wire.Proxy, Payload: wire.AppendToken(nil, token)}
+	})
+}
 
 // Fail answers with an error, which must not be nil. Sentinels that were registered with wire.RegisterError are found by
 // errors.Is in the caller.
-func (c *Call) Fail(err error) { panic("not yet") }
+func (c *Call) Fail(err error) {
+	c.answer(func() wire.Reply { return wire.ErrorReply(err) })
+}
+
+// failEncoding answers that there is a result, and that it cannot travel.
+func (c *Call) failEncoding(err error) {
+	err = fmt.Errorf("manager: the result of %s cannot be sent: %w", c.Method, err)
+	c.answer(func() wire.Reply { return wire.Reply{Kind: wire.Unserializable, Payload: wire.AppendError(nil, err)} })
+}
 
 // OnCancel sets what is called, in another goroutine, when the caller gives up or its session ends before the answer;
-// it is called at once when that has happened already. fn must see to it that the call is answered soon: with
+// fn is called right away when that has happened already. fn must see to it that the call is answered soon: with
 // Fail(context.Canceled) if nothing was done, with Return if its turn has come meanwhile. Without an OnCancel a call
-// that is cancelled is answered with context.Canceled. OnCancel is to be called once, before Object.Call returns.
-func (c *Call) OnCancel(fn func()) { panic("not yet") }
+// that is cancelled is answered with context.Canceled. OnCancel is to be called once at most, before Object.Call
+// returns, and not under a lock that fn takes.
+func (c *Call) OnCancel(fn func()) {
+	c.mu.Lock()
+	c.onCancel = fn
+	cancelled := c.cancelled && !c.answered
+	c.mu.Unlock()
+	if cancelled {
+		fn()
+	}
+}
 
-// Cancelled reports whether the caller has given up or its session is ending.
-func (c *Call) Cancelled() bool { panic("not yet") }
+// Cancelled reports whether the caller has given up or its session is ending. It is for objects that are about to hand
+// over something, and does not replace OnCancel.
+func (c *Call) Cancelled() bool { return c.ctx.Err() != nil }
 
-// A Host is an object's way to its manager. Its methods are safe for concurrent use and don't block.
-type Host struct{}
+// answer settles the call, unless that was done before. make runs at most once.
+func (c *Call) answer(compose func() wire.Reply) {
+	c.mu.Lock()
+	if c.answered {
+		c.mu.Unlock()
+		return
+	}
+	c.answered = true
+	c.mu.Unlock()
+	reply := compose()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reply, c.onCancel = reply, nil
+	if c.wake == nil {
+		c.wake = answeredAlready
+		return
+	}
+	close(c.wake)
+}
 
-// Keep takes a reference of the object's own to each object whose proxy is in an encoded value, which is about to be
-// stored. It takes all or, with an error, none: the error wraps ErrForeignProxy or ErrNoSuchObject, or is that of a
-// malformed value. Whatever is kept when the object itself goes is dropped with it.
-func (h *Host) Keep(value []byte) error { panic("not yet") }
+// answeredAlready is the wake of calls that were answered before anybody waited.
+var answeredAlready = func() chan struct{} {
+	closed := make(chan struct{})
+	close(closed)
+	return closed
+}()
 
-// Drop lets go of what Keep took for the same value.
-func (h *Host) Drop(value []byte) { panic("not yet") }
+// await blocks until the call is answered, and cancels it when its context ends.
+func (c *Call) await() wire.Reply {
+	c.mu.Lock()
+	if c.wake == nil {
+		c.wake = make(chan struct{})
+	}
+	wake := c.wake
+	c.mu.Unlock()
+	select {
+	case <-wake:
+	case <-c.ctx.Done():
+		c.cancel()
+		<-wake
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reply
+}
 
-// ID returns the object's number, which no other object of the manager has or will have.
-func (h *Host) ID() uint64 { panic("not yet") }
+// cancel has the object answer.
+func (c *Call) cancel() {
+	c.mu.Lock()
+	fn, answered := c.onCancel, c.answered
+	c.cancelled = true
+	c.mu.Unlock()
+	switch {
+	case answered:
+	case fn != nil:
+		fn()
+	default:
+		c.Fail(context.Canceled)
+	}
+}
 
-// Name returns the name that the object was created with, or "".
-func (h *Host) Name() string { panic("not yet") }
+// fault answers a call whose object panicked.
+func (c *Call) fault(recovered any) {
+	err := wire.NewPanicError(recovered)
+	c.Fail(fmt.Errorf("manager: %s: %w", c.Method, err))
+}
 
-// A Session is one client's connection, as objects see it: the owner of holds and waits. Two sessions are the same when
-// their pointers are.
-type Session struct{}
-
-// ID returns the session's number, which no other session of the manager has or will have.
-func (s *Session) ID() uint64 { panic("not yet") }
-
-// String names the session and its process, for people.
-func (s *Session) String() string { panic("not yet") }
+var errSessionEnded = errors.New("manager: the session has ended")
