@@ -18,15 +18,15 @@ func parseAddress(text string) (address, error) {
 	network, path, found := strings.Cut(text, ":")
 	switch {
 	case !found || path == "" || network != "unix" && network != "tcp":
-		return address{}, fmt.Errorf("manager: the address %q is neither unix:/path nor tcp:host:port", text)
+		return address{}, fmt.Errorf("the address %q is neither unix:/path nor tcp:host:port", text)
 	case network == "unix":
 		if len(path) > longestSocketPath {
-			return address{}, fmt.Errorf("manager: the path of the socket %s has %d bytes, and systems allow %d",
+			return address{}, fmt.Errorf("the path of the socket %s has %d bytes, and systems allow %d",
 				path, len(path), longestSocketPath)
 		}
 		absolute, err := filepath.Abs(path)
 		if err != nil {
-			return address{}, fmt.Errorf("manager: the address %q: %w", text, err)
+			return address{}, fmt.Errorf("the address %q: %w", text, err)
 		}
 		path = absolute
 	}

@@ -154,7 +154,7 @@ func (r *register) openUnlocking(ctx context.Context, address string) (*link, er
 func reach(ctx context.Context, text string, known *knownCredential) (*link, error) {
 	to, err := parseAddress(text)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("manager: a proxy: %w", err)
 	}
 	c := credential{key: programKey()}
 	switch {

@@ -36,7 +36,7 @@ func Connect(ctx context.Context, address string, o *Options) (*Manager, error) 
 	}
 	to, err := parseAddress(address)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("manager: connect: %w", err)
 	}
 	c := credential{options.Key, options.Security, options.InsecureTCP}
 	if c.key == nil {

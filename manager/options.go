@@ -105,6 +105,17 @@ func (o *Options) normalised() (Options, error) {
 	if n.Security != nil && n.InsecureTCP {
 		fault("Security and InsecureTCP exclude each other")
 	}
+	if n.Address != "" {
+		a, err := parseAddress(n.Address)
+		switch {
+		case err != nil:
+			faults = append(faults, err)
+		case a.network == "tcp" && n.Security == nil && !n.InsecureTCP:
+			fault("TCP needs Security, or InsecureTCP where the network can be trusted")
+		case a.network == "unix" && (n.Security != nil || n.InsecureTCP):
+			fault("Security and InsecureTCP are for TCP: a Unix socket does not leave the machine")
+		}
+	}
 	if len(faults) != 0 {
 		return n, fmt.Errorf("manager: options: %w", errors.Join(faults...))
 	}

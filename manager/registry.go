@@ -28,7 +28,7 @@ type entry struct {
 }
 
 // A registry is the table of a server's objects and of who refers to them. It calls no code of an object while it is
-// locked. Numbers begin at a random point, so that a token from an earlier manager at the same address finds nothing.
+// locked. Numbers begin at a random multiple of 2^20, so that a token from an earlier manager at the same address finds nothing.
 type registry struct {
 	mu      sync.RWMutex // guards the fields below, those of the entries, and the references of sessions
 	objects table[uint64, *entry]
@@ -39,9 +39,9 @@ type registry struct {
 }
 
 func newRegistry() *registry {
-	var start [8]byte
-	_, _ = rand.Read(start[:]) // it never fails: Go ends the program instead
-	return &registry{names: map[string]*entry{}, last: binary.LittleEndian.Uint64(start[:]) >> 2}
+	var life [4]byte
+	_, _ = rand.Read(life[:]) // it never fails: Go ends the program instead
+	return &registry{names: map[string]*entry{}, last: uint64(binary.LittleEndian.Uint32(life[:])) << 20}
 }
 
 // find returns the object with a number, and notes that the session has called it.

@@ -169,7 +169,7 @@ func TestInfo(t *testing.T) {
 	var info *manager.Info
 	eventually(t, "one waits", func() bool {
 		info = must(m.Info(ctx))
-		return len(info.Objects) == 1 && len(info.Objects[0].Waiters) == 1
+		return len(info.Objects[0].Waiters) == 1 && info.Sessions[0].Calls == 2 // this one and the other
 	})
 	session := info.Sessions[0]
 	want := manager.ObjectInfo{

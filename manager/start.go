@@ -150,9 +150,12 @@ func (p *ownedProcess) shutdown(ctx context.Context) error {
 }
 
 func (p *ownedProcess) wait(ctx context.Context) error {
-	if err := p.process.Wait(ctx); err != nil {
+	err := p.process.Wait(ctx)
+	select {
+	case <-p.process.Done():
+		<-p.cleaned
+		return errors.Join(err, p.problem)
+	default:
 		return err
 	}
-	<-p.cleaned
-	return p.problem
 }
