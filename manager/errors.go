@@ -20,6 +20,8 @@ var (
 	ErrNoSuchObject = errors.New("no such object")
 	// ErrNoSuchMethod is wrapped when an object's type does not expose the method.
 	ErrNoSuchMethod = errors.New("no such method")
+	// ErrArguments is wrapped when a method cannot be called with the arguments that it was given.
+	ErrArguments = errors.New("the arguments do not fit the method")
 	// ErrNoSuchType is wrapped when a manager's binary has no such type, or one that clients may not create.
 	ErrNoSuchType = errors.New("no such type")
 )
@@ -32,4 +34,6 @@ func init() {
 	wire.RegisterError("manager.no_such_object", ErrNoSuchObject)
 	wire.RegisterError("manager.no_such_method", ErrNoSuchMethod)
 	wire.RegisterError("manager.no_such_type", ErrNoSuchType)
+	wire.RegisterError("manager.arguments", ErrArguments)
+	wire.RegisterError("wire.unsupported_type", wire.ErrUnsupportedType)
 }

@@ -12,8 +12,8 @@ import (
 // [Proxy.Describe]. An object that has a method Destroyed() is told when its last reference is gone.
 type Object interface {
 	// Call carries out one method. It answers c now or later, exactly once, and must not block: what has to wait
-	// keeps c, sets its [Call.OnCancel], and answers when its turn has come.
-	Call(c *Call)
+	// keeps c, sets its [Request.OnCancel], and answers when its turn has come.
+	Call(c *Request)
 }
 
 // A SessionWatcher is an [Object] that keeps something on behalf of sessions, such as holds.
@@ -56,7 +56,7 @@ type Type struct {
 	// that reads the client's requests, which saves waking another. They must be quick.
 	Immediate []string
 	// ByMethodsOnly keeps clients from creating objects of the type: they come from methods alone
-	// (see [Call.ReturnObject]). New may then be nil.
+	// (see [Request.ReturnObject]). New may then be nil.
 	ByMethodsOnly bool
 }
 

@@ -65,7 +65,7 @@ func (p *Proxy) Invoke(ctx context.Context, method string, argument []byte) ([]b
 	return reply.Payload, nil
 }
 
-// InvokeProxy is Invoke for a method whose result is a shared object (see [Call.ReturnObject]). The caller closes the
+// InvokeProxy is Invoke for a method whose result is a shared object (see [Request.ReturnObject]). The caller closes the
 // proxy.
 func (p *Proxy) InvokeProxy(ctx context.Context, method string, argument []byte) (*Proxy, error) {
 	h, err := p.use()

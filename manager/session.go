@@ -127,7 +127,7 @@ func (s *Session) handle(ctx context.Context, q *wire.Request) wire.Reply {
 	if !exposed {
 		return wire.ErrorReply(fmt.Errorf("%w: %s of %s", ErrNoSuchMethod, q.Method, e.kind.Name))
 	}
-	c := &Call{Method: q.Method, Argument: q.Argument, Session: s, server: s.server, ctx: ctx}
+	c := &Request{Method: q.Method, Argument: q.Argument, Session: s, server: s.server, ctx: ctx}
 	c.carryOut(e.object)
 	if immediate { // it would block the goroutine that reads
 		c.Fail(fmt.Errorf("manager: %s.%s is registered as immediate, and did not answer at once", e.kind.Name, q.Method))
@@ -136,7 +136,7 @@ func (s *Session) handle(ctx context.Context, q *wire.Request) wire.Reply {
 }
 
 // carryOut calls the object: the boundary at which panics stop.
-func (c *Call) carryOut(o Object) {
+func (c *Request) carryOut(o Object) {
 	defer func() {
 		if recovered := recover(); recovered != nil {
 			c.fault(recovered)

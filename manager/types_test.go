@@ -43,7 +43,7 @@ func newBox(argument []byte, host *manager.Host) (manager.Object, error) {
 	return &box{host: host}, nil
 }
 
-func (b *box) Call(c *manager.Call) {
+func (b *box) Call(c *manager.Request) {
 	switch c.Method {
 	case "Put":
 		if err := b.host.Keep(c.Argument); err != nil {
@@ -89,14 +89,14 @@ func (b *box) String() string {
 // A gate lets waiters through when it is opened, first come first served, one each time.
 type gate struct {
 	mu      sync.Mutex // guards the fields below
-	waiters []*manager.Call
+	waiters []*manager.Request
 	holders []*manager.Session
 	ended   int
 }
 
 func newGate([]byte, *manager.Host) (manager.Object, error) { return &gate{}, nil }
 
-func (g *gate) Call(c *manager.Call) {
+func (g *gate) Call(c *manager.Request) {
 	switch c.Method {
 	case "Hold":
 		g.mu.Lock()
@@ -110,7 +110,7 @@ func (g *gate) Call(c *manager.Call) {
 		c.OnCancel(func() { g.giveUp(c) })
 	case "Open":
 		g.mu.Lock()
-		var first *manager.Call
+		var first *manager.Request
 		if len(g.waiters) > 0 {
 			first = g.waiters[0]
 			g.waiters = g.waiters[1:]
@@ -127,7 +127,7 @@ func (g *gate) Call(c *manager.Call) {
 	}
 }
 
-func (g *gate) giveUp(c *manager.Call) {
+func (g *gate) giveUp(c *manager.Request) {
 	g.mu.Lock()
 	at := slices.Index(g.waiters, c)
 	if at >= 0 {

@@ -9,9 +9,12 @@ import (
 	"github.com/multiproc-go/multiproc/wire"
 )
 
-// A Call is one call of one method of an object. It is answered exactly once, by Return, ReturnObject or Fail: later
-// answers are ignored. Its methods are safe for concurrent use and don't block; its fields must not be changed.
-type Call struct {
+// Call is Request under its former name, which is needed for the function that calls a method: say Request.
+type Call = Request
+
+// A Request is one call of one method, as the object sees it. It is answered exactly once, by Return, ReturnObject or
+// Fail: later answers are ignored. Its methods are safe for concurrent use and don't block; its fields must not be changed.
+type Request struct {
 	Method   string
 	Argument []byte // encoded, and the object's to keep
 	Session  *Session
@@ -29,11 +32,11 @@ type Call struct {
 
 // Context ends when the caller gives up, its session ends, or the manager does. It goes on for a moment after the
 // answer: a method that runs in a goroutine of its own heeds it, everything else uses OnCancel.
-func (c *Call) Context() context.Context { return c.ctx }
+func (c *Request) Context() context.Context { return c.ctx }
 
 // Return answers with an encoded value, which is the manager's from then on. Each proxy in it gets a reference for the
 // caller's session, so that the object may drop its own at once (see [Host.Drop]).
-func (c *Call) Return(value []byte) {
+func (c *Request) Return(value []byte) {
 	c.answer(func() wire.Reply {
 		if int64(len(value)) <= c.server.options.MaxMessage { // else the caller gets an error in its place
 			c.server.lend(c.Session, value)
@@ -44,7 +47,7 @@ func (c *Call) Return(value []byte) {
 
 // ReturnObject makes a shared object of a registered type with construct, which must not block, and answers with a proxy
 // for it.
-func (c *Call) ReturnObject(typeName string, construct func(*Host) (Object, error)) {
+func (c *Request) ReturnObject(typeName string, construct func(*Host) (Object, error)) {
 	c.answer(func() wire.Reply {
 		token, err := c.server.adopt(c.Session, typeName, construct)
 		if err != nil {
@@ -56,12 +59,12 @@ func (c *Call) ReturnObject(typeName string, construct func(*Host) (Object, erro
 
 // Fail answers with an error, which must not be nil. Sentinels that were registered with wire.RegisterError are found by
 // errors.Is in the caller.
-func (c *Call) Fail(err error) {
+func (c *Request) Fail(err error) {
 	c.answer(func() wire.Reply { return wire.ErrorReply(err) })
 }
 
 // failEncoding answers that there is a result, and that it cannot travel.
-func (c *Call) failEncoding(err error) {
+func (c *Request) failEncoding(err error) {
 	err = fmt.Errorf("manager: the result of %s cannot be sent: %w", c.Method, err)
 	c.answer(func() wire.Reply { return wire.Reply{Kind: wire.Unserializable, Payload: wire.AppendError(nil, err)} })
 }
@@ -71,7 +74,7 @@ func (c *Call) failEncoding(err error) {
 // Fail(context.Canceled) if nothing was done, with Return if its turn has come meanwhile. Without an OnCancel a call
 // that is cancelled is answered with context.Canceled. OnCancel is to be called once at most, before Object.Call
 // returns, and not under a lock that fn takes.
-func (c *Call) OnCancel(fn func()) {
+func (c *Request) OnCancel(fn func()) {
 	c.mu.Lock()
 	c.onCancel = fn
 	cancelled := c.cancelled && !c.answered
@@ -83,10 +86,10 @@ func (c *Call) OnCancel(fn func()) {
 
 // Cancelled reports whether the caller has given up or its session is ending. It is for objects that are about to hand
 // over something, and does not replace OnCancel.
-func (c *Call) Cancelled() bool { return c.ctx.Err() != nil }
+func (c *Request) Cancelled() bool { return c.ctx.Err() != nil }
 
 // answer settles the call, unless that was done before. make runs at most once.
-func (c *Call) answer(compose func() wire.Reply) {
+func (c *Request) answer(compose func() wire.Reply) {
 	c.mu.Lock()
 	if c.answered {
 		c.mu.Unlock()
@@ -113,7 +116,7 @@ var answeredAlready = func() chan struct{} {
 }()
 
 // await blocks until the call is answered, and cancels it when its context ends.
-func (c *Call) await() wire.Reply {
+func (c *Request) await() wire.Reply {
 	c.mu.Lock()
 	if c.wake == nil {
 		c.wake = make(chan struct{})
@@ -132,7 +135,7 @@ func (c *Call) await() wire.Reply {
 }
 
 // cancel has the object answer.
-func (c *Call) cancel() {
+func (c *Request) cancel() {
 	c.mu.Lock()
 	fn, answered := c.onCancel, c.answered
 	c.cancelled = true
@@ -147,7 +150,7 @@ func (c *Call) cancel() {
 }
 
 // fault answers a call whose object panicked.
-func (c *Call) fault(recovered any) {
+func (c *Request) fault(recovered any) {
 	err := wire.NewPanicError(recovered)
 	c.Fail(fmt.Errorf("manager: %s: %w", c.Method, err))
 }
