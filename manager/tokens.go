@@ -17,9 +17,14 @@ func findTokens(encoded []byte) ([]wire.Token, error) {
 	return wire.FindTokens(encoded)
 }
 
+// enoughLooks is after how many bytes of the tokens' kind mayHoldToken leaves the question to the walk, which skips a
+// long string in one step.
+const enoughLooks = 64
+
 // mayHoldToken looks for a byte of the tokens' kind after what may be the head of an extension.
 func mayHoldToken(encoded []byte) bool {
-	for at := 0; ; at++ {
+	at := 0
+	for range enoughLooks {
 		next := bytes.IndexByte(encoded[at:], tokenKind)
 		if next < 0 {
 			return false
@@ -30,7 +35,9 @@ func mayHoldToken(encoded []byte) bool {
 				return true
 			}
 		}
+		at++
 	}
+	return true
 }
 
 // extensionHeads are the heads that are long enough for a token: the lead byte, and how far before the kind it stands.
