@@ -1,6 +1,7 @@
 package manager_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,13 +23,22 @@ var carrier = spawn.RegisterNamed("manager_test.carry", carry)
 
 // carry does what it is told over its pipe, and answers each order, until the pipe is closed.
 func carry(ctx context.Context, p parcel) error {
+	var decoded manager.Proxy
 	for {
-		order, err := spawn.ReceiveValue[string](p.Pipe)
+		received, err := p.Pipe.Receive()
 		if err != nil {
 			return nil // closed
 		}
 		var answer []byte
+		order, message := string(received), []byte(nil)
+		if rest, ok := bytes.CutPrefix(received, []byte("decode")); ok {
+			order, message = "decode", rest
+		}
 		switch order {
+		case "decode":
+			_, err = decoded.UnmarshalMsg(message)
+		case "forget":
+			err = decoded.Close()
 		case "put":
 			_, err = p.First.Invoke(ctx, "Put", []byte{1})
 		case "close":
@@ -101,14 +111,20 @@ func start(t *testing.T, first, second *manager.Proxy) *child {
 // do has the child do something, and returns its answer.
 func (c *child) do(order string) []byte {
 	c.t.Helper()
-	if err := spawn.SendValue(c.pipe, order); err != nil {
-		c.t.Fatal(err)
-	}
-	answer := must(c.pipe.Receive())
+	answer := c.tell([]byte(order))
 	if message, bad := bytesPrefix(answer, "error: "); bad {
 		c.t.Fatalf("%s: %s", order, message)
 	}
 	return answer
+}
+
+// tell is do for orders that may fail.
+func (c *child) tell(order []byte) []byte {
+	c.t.Helper()
+	if err := c.pipe.Send(order); err != nil {
+		c.t.Fatal(err)
+	}
+	return must(c.pipe.Receive())
 }
 
 func bytesPrefix(b []byte, prefix string) (string, bool) {
