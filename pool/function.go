@@ -101,12 +101,26 @@ func runner[A, R any](fn func(context.Context, A) (R, error), args *wire.Codec[A
 		if call.result, err = fn(ctx, call.arg); err != nil {
 			return out, err
 		}
+		before := len(out)
 		out, err = results.Append(out, &call.result)
+		if err == nil && results.MayHoldProxy() {
+			err = holdResult(ctx, out[before:])
+		}
 		if err != nil {
 			return out, fmt.Errorf("pool: the worker cannot encode the result: %w", err)
 		}
 		return out, nil
 	}
+}
+
+// holdResult keeps the objects alive whose proxies are in a result, until the parent has decoded it, even if this process
+// dies before that. It is the parent's arrival that ends it, not a Release.
+func holdResult(ctx context.Context, encoded []byte) error {
+	tokens, err := wire.FindTokens(encoded)
+	if err != nil || len(tokens) == 0 {
+		return err
+	}
+	return wire.Hold(ctx, tokens)
 }
 
 // table holds the registered functions of the program. A function's index is its place among the sorted
