@@ -49,6 +49,9 @@ func NewLock(reentrant bool) *Lock {
 	return &Lock{reentrant: reentrant, parked: map[uint64]*LockWait{}}
 }
 
+// Reentrant reports whether the lock may be taken again by its owner.
+func (l *Lock) Reentrant() bool { return l.reentrant }
+
 // Acquire takes the lock for w.Owner, when its turn has come.
 func (l *Lock) Acquire(w *LockWait) {
 	w.depth = 1

@@ -33,6 +33,7 @@ type Item struct {
 type QueueWait struct {
 	Session Session
 	Call    any   // the caller's own; never looked at here
+	Puts    bool  // also the caller's
 	Item    *Item // to put; or got, which is the answer
 
 	Err error // the answer

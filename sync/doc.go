@@ -1,0 +1,2 @@
+// Package sync shares locks, queues and containers between processes.
+package sync
