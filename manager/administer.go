@@ -57,7 +57,7 @@ func (s *Session) greet(argument []byte) ([]byte, error) {
 	}), nil
 }
 
-// account changes who refers to what. The argument is a list of objects, and for a release how often each.
+// account changes who refers to what. The argument is a list of objects, each followed by a count for a release.
 func (s *Session) account(method string, argument []byte) error {
 	numbers, err := decode[[]uint64](argument)
 	if err != nil {
@@ -73,8 +73,7 @@ func (s *Session) account(method string, argument []byte) error {
 	case methodReceived:
 		s.server.received(s, numbers)
 	case methodRelease:
-		half := len(numbers) / 2
-		s.server.registry.release(s, numbers[:half], numbers[half:2*half])
+		s.server.registry.release(s, numbers)
 	}
 	return nil
 }
@@ -114,7 +113,7 @@ func (s *Session) create(ctx context.Context, argument []byte) ([]byte, error) {
 		s.server.registry.complete(e, o, err)
 	}
 	if err := e.await(ctx); err != nil {
-		s.server.registry.release(s, []uint64{e.id}, []uint64{1})
+		s.server.registry.release(s, []uint64{e.id, 1})
 		return nil, err
 	}
 	return wire.AppendToken(nil, s.server.tokenOf(e)), nil
@@ -147,7 +146,7 @@ func (s *Server) adopt(to *Session, typeName string, factory func(*Host) (Object
 	o, err := kind.construct(func() (Object, error) { return factory(h) })
 	s.registry.complete(e, o, err)
 	if err != nil {
-		s.registry.release(to, []uint64{e.id}, []uint64{1})
+		s.registry.release(to, []uint64{e.id, 1})
 		return wire.Token{}, err
 	}
 	return s.tokenOf(e), nil

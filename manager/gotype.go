@@ -126,6 +126,10 @@ type goObject struct {
 func (g *goObject) Call(c *Request) {
 	method := g.methods[c.Method]
 	c.OnCancel(func() {
+		if c.Session.isEnding() {
+			c.Fail(context.Canceled)
+			return
+		}
 		patience := orDefault(g.host.server.options.VerdictTimeout, wire.DefaultVerdictTimeout) / 2
 		time.AfterFunc(patience, func() {
 			c.Fail(fmt.Errorf("%w: %s does not heed its context and goes on", context.Canceled, c.Method))

@@ -22,8 +22,9 @@ type ledger struct {
 	owner  string
 	closed chan<- string
 
-	mu      sync.Mutex // guards entries
+	mu      sync.Mutex // guards the fields below
 	entries []entry
+	kept    []*manager.Proxy
 }
 
 type entry struct {
@@ -87,12 +88,26 @@ func (l *ledger) Nothing()                                {}
 func (l *ledger) Account() *account                       { return &account{l} }
 func (l *ledger) Wrong() *ledger                          { return l }
 func (l *ledger) String() string                          { return "ledger of " + l.owner }
-func (l *ledger) Close() error                            { l.closed <- l.owner; return nil }
 func (l *ledger) Any() any                                { return make(chan int) }
-func (l *ledger) Same(p *manager.Proxy) *manager.Proxy    { return p }
 func (l *ledger) Wait(ctx context.Context) error          { <-ctx.Done(); return ctx.Err() }
 func (l *ledger) Finish(ctx context.Context) (int, error) { <-ctx.Done(); return 5, nil }
 func (l *ledger) Deaf(ms int)                             { <-time.After(time.Duration(ms) * time.Millisecond) }
+
+// Same keeps the proxy, which is the ledger's from then on, and returns it.
+func (l *ledger) Same(p *manager.Proxy) *manager.Proxy {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.kept = append(l.kept, p)
+	return p
+}
+
+func (l *ledger) Close() error {
+	l.closed <- l.owner
+	for _, p := range l.kept {
+		p.Close()
+	}
+	return nil
+}
 
 func (a *account) Count() int {
 	a.ledger.mu.Lock()
@@ -161,7 +176,7 @@ func TestProxyThroughAMethod(t *testing.T) {
 	same := must(manager.CallMethod[*manager.Proxy](ctx, p, "Same", b))
 	b.Close()
 	checkUsable(t, same)
-	same.Close() // the manager's own proxy goes with its garbage collector, or with it
+	same.Close() // the ledger's own proxy goes with the ledger
 }
 
 func TestErrorsOfGoTypes(t *testing.T) {

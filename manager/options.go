@@ -58,7 +58,7 @@ type Options struct {
 	// lost. 0 means wire.DefaultVerdictTimeout.
 	VerdictTimeout time.Duration
 
-	// MaxMessage limits each argument and each result, in bytes; 0 means wire.DefaultMaxFrame.
+	// MaxMessage limits each argument and each result, in bytes; at least 64 KiB. 0 means wire.DefaultMaxFrame.
 	MaxMessage int64
 
 	// MaxCalls is how many calls of one session may be in progress; 0 means wire.DefaultMaxCalls.
@@ -79,6 +79,9 @@ type Security struct {
 	server func(context.Context, net.Conn) (net.Conn, error)
 	client func(context.Context, net.Conn) (net.Conn, error)
 }
+
+// smallestMessage is what the manager's own messages need, in bytes.
+const smallestMessage = 64 << 10
 
 // normalised returns the options with defaults filled in, or everything that is wrong with them.
 func (o *Options) normalised() (Options, error) {
@@ -101,6 +104,9 @@ func (o *Options) normalised() (Options, error) {
 	}
 	if n.MaxMessage < 0 || n.MaxCalls < 0 || n.OutputLimit < 0 {
 		fault("MaxMessage, MaxCalls and OutputLimit must not be negative")
+	}
+	if n.MaxMessage > 0 && n.MaxMessage < smallestMessage {
+		fault("MaxMessage is %d, and must be at least %d", n.MaxMessage, smallestMessage)
 	}
 	if n.Security != nil && n.InsecureTCP {
 		fault("Security and InsecureTCP exclude each other")

@@ -196,21 +196,29 @@ func (l *link) pay() bool {
 		return false
 	}
 	l.mu.Unlock()
-	ids := make([]uint64, 0, len(owed.release))
-	counts := make([]uint64, 0, len(owed.release))
+	l.report(methodReceived, owed.received)
+	l.report(methodRecall, owed.recall)
+	bill := make([]uint64, 0, 2*min(len(owed.release), reportLength))
 	for id, count := range owed.release {
-		ids, counts = append(ids, id), append(counts, count)
-	}
-	for _, bill := range []struct {
-		method  string
-		numbers []uint64
-	}{{methodReceived, owed.received}, {methodRecall, owed.recall}, {methodRelease, append(ids, counts...)}} {
-		if len(bill.numbers) != 0 {
-			// It fails only with the session, whose end settles everything.
-			_, _ = l.caller.Call(context.Background(), serverObject, bill.method, encode(bill.numbers))
+		if bill = append(bill, id, count); len(bill) >= 2*reportLength {
+			l.report(methodRelease, bill)
+			bill = bill[:0]
 		}
 	}
+	l.report(methodRelease, bill)
 	return true
+}
+
+// reportLength is how many objects one report names at most, so that it is within any limit for messages.
+const reportLength = 2048
+
+// report tells the manager something that it need not answer. It fails only with the session, whose end settles all.
+func (l *link) report(method string, numbers []uint64) {
+	for len(numbers) != 0 {
+		n := min(len(numbers), 2*reportLength)
+		_, _ = l.caller.Call(context.Background(), serverObject, method, encode(numbers[:n]))
+		numbers = numbers[n:]
+	}
 }
 
 // settle blocks until everything owed is settled, or ctx ends.

@@ -161,15 +161,16 @@ func (r *registry) give(s *Session, ids []uint64) {
 	}
 }
 
-// release takes references away from a session: counts[i] to the object ids[i], at most as many as it has.
-func (r *registry) release(s *Session, ids, counts []uint64) {
+// release takes references away from a session: the numbers are pairs of an object and a count, of which it takes at
+// most as many as there are.
+func (r *registry) release(s *Session, numbers []uint64) {
 	r.mu.Lock()
 	var gone []*entry
-	for i, id := range ids {
-		has := s.references.get(id)
+	for ; len(numbers) >= 2; numbers = numbers[2:] {
+		id, has := numbers[0], s.references.get(numbers[0])
 		drop := has
-		if counts[i] < uint64(has) {
-			drop = int(counts[i])
+		if numbers[1] < uint64(has) {
+			drop = int(numbers[1])
 		}
 		s.references.put(id, has-drop)
 		gone = r.dropLocked(gone, id, drop)

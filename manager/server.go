@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,12 +96,10 @@ func (s *Server) Serve(ctx context.Context) error {
 
 // begin opens a session on a connection, which it closes if the server has ended.
 func (s *Server) begin(conn *wire.Conn, local bool) {
-	ctx, cancel := context.WithCancel(s.ctx)
-	session := &Session{server: s, since: time.Now(), local: local, end: cancel, watched: map[uint64]*entry{}}
+	session := &Session{server: s, since: time.Now(), local: local, conn: conn, watched: map[uint64]*entry{}}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ctx.Err() != nil {
-		cancel()
 		_ = conn.Close() // it was of no use yet
 		return
 	}
@@ -108,8 +107,7 @@ func (s *Server) begin(conn *wire.Conn, local bool) {
 	session.id = s.last
 	s.open[session.id] = session
 	s.sessions.Go(func() {
-		defer cancel()
-		err := session.serve(ctx, conn)
+		err := session.serve(s.ctx)
 		s.finish(session)
 		s.options.Logger.Debug("session ended", "session", session.String(), "error", err)
 	})
@@ -132,7 +130,7 @@ func (s *Server) openSessions() []*Session {
 	for _, session := range s.open {
 		sessions = append(sessions, session)
 	}
-	slices.SortFunc(sessions, func(a, b *Session) int { return int(a.id) - int(b.id) })
+	slices.SortFunc(sessions, func(a, b *Session) int { return cmp.Compare(a.id, b.id) })
 	return sessions
 }
 

@@ -18,7 +18,7 @@ type Session struct {
 	server *Server
 	since  time.Time
 	local  bool // in the server's own process
-	end    context.CancelFunc
+	conn   *wire.Conn
 
 	client  atomic.Pointer[greeting] // nil until the client has greeted
 	calls   atomic.Int64             // in progress
@@ -51,9 +51,9 @@ func (s *Session) String() string {
 }
 
 // serve answers the session's calls until its connection ends, and then takes back everything that it had.
-func (s *Session) serve(ctx context.Context, conn *wire.Conn) error {
+func (s *Session) serve(ctx context.Context) error {
 	o := &s.server.options
-	err := wire.Serve(ctx, conn, s.handle, &wire.ServeOptions{
+	err := wire.Serve(ctx, s.conn, s.handle, &wire.ServeOptions{
 		Inline: s.immediate, MaxCalls: o.MaxCalls, OutputLimit: o.OutputLimit,
 	})
 	for _, e := range s.watching() {
@@ -63,6 +63,9 @@ func (s *Session) serve(ctx context.Context, conn *wire.Conn) error {
 	tellGone(s.server.registry.forget(s))
 	return err
 }
+
+// isEnding reports whether the connection is closed, so that nobody waits for an answer.
+func (s *Session) isEnding() bool { return s.conn.NetConn().SetWriteDeadline(time.Time{}) != nil }
 
 // watching returns the objects that are to be told of the session's end, the oldest first.
 func (s *Session) watching() []*entry {
