@@ -142,7 +142,7 @@ func TestProxyInATaskOutlivesItsSenders(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if sum, err := manager.CallMethod[int](t.Context(), keep, "Add", 0); err != nil || sum != 50 {
+	if sum, err := manager.Call[int](t.Context(), keep, "Add", 0); err != nil || sum != 50 {
 		t.Errorf("%d tasks have counted, %v", sum, err)
 	}
 }
@@ -168,7 +168,7 @@ func TestProxyInAResult(t *testing.T) {
 		back.Tally.Close()
 	}
 	for _, got := range made {
-		if sum, err := manager.CallMethod[int](t.Context(), got, "Add", 1); err != nil || sum != 2 {
+		if sum, err := manager.Call[int](t.Context(), got, "Add", 1); err != nil || sum != 2 {
 			t.Errorf("the proxy that a worker has left: %d, %v", sum, err)
 		}
 		got.Close()

@@ -40,7 +40,7 @@ func BenchmarkGoCall(b *testing.B) {
 	defer p.Close()
 	b.ReportAllocs()
 	for b.Loop() {
-		must(manager.CallMethod[float64](b.Context(), p, "Sum", 1.0, 2.0))
+		must(manager.Call[float64](b.Context(), p, "Sum", 1.0, 2.0))
 	}
 }
 

@@ -8,13 +8,13 @@ import (
 	"github.com/multiproc-go/multiproc/wire"
 )
 
-// CallMethod calls a method of an object of a registered Go type and returns its result. args are the method's arguments,
+// Call calls a method of an object of a registered Go type and returns its result. args are the method's arguments,
 // without its context, of the same types; R is the type of its result, *Proxy where that becomes a shared object.
 //
 // It blocks until the method returns. When ctx ends first, the method's context ends too, and what it returns then
 // counts. An error that the method has returned, or a panic, is a *wire.RemoteError; otherwise errors are those of
 // [Proxy.Invoke], or wrap wire.ErrUnsupportedType for what cannot travel.
-func CallMethod[R any](ctx context.Context, p *Proxy, method string, args ...any) (R, error) {
+func Call[R any](ctx context.Context, p *Proxy, method string, args ...any) (R, error) {
 	var result R
 	encoded, err := call(ctx, p, method, args)
 	if err != nil {
@@ -30,7 +30,7 @@ func CallMethod[R any](ctx context.Context, p *Proxy, method string, args ...any
 	return result, nil
 }
 
-// Do is CallMethod for a method without a result, or whose result is of no interest.
+// Do is Call for a method without a result, or whose result is of no interest.
 func Do(ctx context.Context, p *Proxy, method string, args ...any) error {
 	_, err := call(ctx, p, method, args)
 	return err

@@ -121,20 +121,20 @@ func TestGoType(t *testing.T) {
 	p := must(ledgers.New(ctx, m, "Ann", nil))
 	defer p.Close()
 	at := time.Date(2024, 2, 29, 1, 2, 3, 4, time.UTC)
-	if got := must(manager.CallMethod[int](ctx, p, "Enter", "tea", 2.5, at)); got != 1 {
+	if got := must(manager.Call[int](ctx, p, "Enter", "tea", 2.5, at)); got != 1 {
 		t.Errorf("Enter returned %d", got)
 	}
-	got := must(manager.CallMethod[[]entry](ctx, p, "Entries"))
+	got := must(manager.Call[[]entry](ctx, p, "Entries"))
 	if diff := cmp.Diff([]entry{{"tea", 2.5, at}}, got); diff != "" {
 		t.Errorf("entries (-want +got):\n%s", diff)
 	}
 	for _, others := range [][]any{{1.0}, {1.0, 2.0}, {1.0, 2.0, 4.0}} {
 		want := float64(int(1)<<len(others) - 1)
-		if got := must(manager.CallMethod[float64](ctx, p, "Sum", others...)); got != want {
+		if got := must(manager.Call[float64](ctx, p, "Sum", others...)); got != want {
 			t.Errorf("Sum%v = %v", others, got)
 		}
 	}
-	if got := must(manager.CallMethod[string](ctx, p, "Owner")); got != "Ann" {
+	if got := must(manager.Call[string](ctx, p, "Owner")); got != "Ann" {
 		t.Errorf("Owner %q, by the method without reflection", got)
 	}
 	if got := must(p.Describe(ctx)); got != "ledger of Ann" {
@@ -152,11 +152,11 @@ func TestResultsThatBecomeSharedObjects(t *testing.T) {
 	m := started(t, nil)
 	ctx := t.Context()
 	p := must(ledgers.New(ctx, m, "Ann", nil))
-	a := must(manager.CallMethod[*manager.Proxy](ctx, p, "Account"))
+	a := must(manager.Call[*manager.Proxy](ctx, p, "Account"))
 	defer a.Close()
-	must(manager.CallMethod[int](ctx, p, "Enter", "tea", 2.5, time.Time{}))
+	must(manager.Call[int](ctx, p, "Enter", "tea", 2.5, time.Time{}))
 	p.Close() // the account has what it needs
-	if got := must(manager.CallMethod[int](ctx, a, "Count")); got != 1 {
+	if got := must(manager.Call[int](ctx, a, "Count")); got != 1 {
 		t.Errorf("Count %d", got)
 	}
 	if _, err := manager.Create(ctx, m, "manager_test.account", nil, nil); !errors.Is(err, manager.ErrNoSuchType) {
@@ -173,7 +173,7 @@ func TestProxyThroughAMethod(t *testing.T) {
 	p := must(ledgers.New(ctx, m, "Ann", nil))
 	defer p.Close()
 	b := must(manager.Create(ctx, m, "box", nil, nil))
-	same := must(manager.CallMethod[*manager.Proxy](ctx, p, "Same", b))
+	same := must(manager.Call[*manager.Proxy](ctx, p, "Same", b))
 	b.Close()
 	checkUsable(t, same)
 	same.Close() // the ledger's own proxy goes with the ledger
@@ -203,7 +203,7 @@ func TestErrorsOfGoTypes(t *testing.T) {
 		"cannot travel":       {do("Enter", make(chan int)), wire.ErrUnsupportedType},
 		"result cannot":       {do("Any"), wire.ErrUnsupportedType},
 		"factory":             {second(ledgers.New(ctx, m, "", nil)), fs.ErrPermission},
-		"result not expected": {second(manager.CallMethod[int](ctx, p, "String")), wire.ErrMalformed},
+		"result not expected": {second(manager.Call[int](ctx, p, "String")), wire.ErrMalformed},
 	} {
 		if !errors.Is(test.err, test.want) {
 			t.Errorf("%s: %v, want %v", name, test.err, test.want)

@@ -9,9 +9,6 @@ import (
 	"github.com/multiproc-go/multiproc/wire"
 )
 
-// Call is Request under its former name, which is needed for the function that calls a method: say Request.
-type Call = Request
-
 // A Request is one call of one method, as the object sees it. It is answered exactly once, by Return, ReturnObject or
 // Fail: later answers are ignored. Its methods are safe for concurrent use and don't block; its fields must not be changed.
 type Request struct {
