@@ -82,14 +82,16 @@ func (h *host) until(what string, so func(*manager.Info) bool) {
 	h.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	var last *manager.Info
 	for {
 		info, err := h.watch.Info(ctx)
 		if err != nil {
-			h.t.Fatalf("waiting until %s: %v; last: %+v", what, err, info)
+			h.t.Fatalf("waiting until %s: %v; last: %+v", what, err, last)
 		}
 		if so(info) {
 			return
 		}
+		last = info
 	}
 }
 
