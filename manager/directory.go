@@ -102,6 +102,18 @@ func (r *register) liveLocked(address string) *link {
 	return nil
 }
 
+// lender returns the session through which a message has come with a reference to an object, made a handle; or nil.
+func (r *register) lender(address string, id uint64) *link {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range r.links[address] {
+		if l.alive() && l.takeLent(id) {
+			return l
+		}
+	}
+	return nil
+}
+
 // link returns the session of this process with the manager at an address, which it opens if there is none. It blocks
 // until then, or until ctx ends.
 func (r *register) link(ctx context.Context, address string) (*link, error) {

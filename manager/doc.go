@@ -25,7 +25,7 @@
 // # Managers
 //
 // Start runs a manager in a process of its own. A Server is one in this process. Connect opens a session with one that
-// runs already, also of another program. A manager listens on a Unix socket in a directory that only this user can enter,
+// runs already, also of another program. A manager listens on a Unix socket that only processes of this user can reach,
 // or on TCP, where it needs an encryption (RegisterSecurity) or to be told that it may do without. Both ends prove to
 // each other that they have the same key, before anything else is sent. By default that is a random one that the
 // processes of a program share; they get it over the pipe that they are started by.

@@ -244,12 +244,18 @@ func TestValueIsClosedWithItsLastReference(t *testing.T) {
 	_, m := server(t, nil)
 	p := must(ledgers.New(t.Context(), m, "Zoe", nil))
 	p.Close()
+	awaitClosed(t, "Zoe")
+}
+
+// awaitClosed returns when the ledger of the owner was closed, whatever others were before.
+func awaitClosed(t *testing.T, wanted string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
 	defer cancel()
 	for {
 		select {
 		case owner := <-closedLedgers:
-			if owner == "Zoe" {
+			if owner == wanted {
 				return
 			}
 		case <-ctx.Done():

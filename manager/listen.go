@@ -39,7 +39,24 @@ func (s *Server) listen() (err error) {
 	if s.address.network == "tcp" {
 		s.address.path = s.listener.Addr().String()
 	}
+	if s.directory != "" {
+		s.unname()
+	}
 	return nil
+}
+
+// unname takes a socket in a private directory out of the file system where that is possible. Where it is not, Close
+// removes it.
+func (s *Server) unname() {
+	reachable, socket, err := unname(s.address.path)
+	if socket == nil {
+		return
+	}
+	s.socket = socket
+	s.address.path = reachable
+	if err == nil && os.Remove(s.directory) == nil {
+		s.directory = ""
+	}
 }
 
 // replaceSocket takes over the path of a socket whose server has died without removing it. Those who try it at the same
@@ -71,11 +88,14 @@ func replaceSocket(path string, options *wire.ListenOptions) (l *wire.Listener, 
 }
 
 // cleanUp removes what listen has made, as far as the listener does not.
-func (s *Server) cleanUp() error {
-	if s.directory == "" {
-		return nil
+func (s *Server) cleanUp() (err error) {
+	if s.socket != nil {
+		err = s.socket.Close()
 	}
-	return os.RemoveAll(s.directory)
+	if s.directory == "" {
+		return err
+	}
+	return errors.Join(err, os.RemoveAll(s.directory))
 }
 
 // A credential is what it takes to connect to a manager, besides its address.

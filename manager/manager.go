@@ -14,12 +14,14 @@ import (
 // for concurrent use.
 //
 // A Manager may be part of any value that goes to another process of the program. What is decoded there is a handle of
-// that process's own session.
+// that process's own session, which lasts as long as the process; it need not be closed.
 type Manager struct {
 	link    *link
 	key     []byte
 	entered string // the address that its credential is known under; "" for none
 	owned   *ownedProcess
+
+	borrowed bool // the session is another handle's, or the process's
 
 	closing sync.Once
 	closed  error
@@ -145,8 +147,8 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 }
 
 // Close ends the session: the manager drops its references, holds and waits, and proxies of it fail with ErrClosed.
-// Where Start has made the Manager, its process is killed with it; Shutdown is the gentle way. Later calls return what
-// the first did.
+// Where Start has made the Manager, its process is killed with it; Shutdown is the gentle way. A handle that came with a
+// message or from Proxy.Manager is only a view, and Close does nothing to it. Later calls return what the first did.
 func (m *Manager) Close() error {
 	var err error
 	if m.owned != nil {
@@ -159,6 +161,9 @@ func (m *Manager) Close() error {
 
 func (m *Manager) closeSession() error {
 	m.closing.Do(func() {
+		if m.borrowed {
+			return
+		}
 		m.closed = m.link.close()
 		if m.entered != "" {
 			directory.forget(m.entered)
@@ -201,10 +206,7 @@ func Create(ctx context.Context, m *Manager, typeName string, argument []byte, o
 	if _, err := t.UnmarshalMsg(reply.Payload); err != nil {
 		return nil, err
 	}
-	l.borrowed([]uint64{t.ID})
-	if err := l.take(ctx, t.ID); err != nil {
-		return nil, err
-	}
+	l.created(t.ID)
 	return newProxy(l, t), nil
 }
 
@@ -234,5 +236,6 @@ func (m *Manager) UnmarshalMsg(src []byte) (rest []byte, err error) {
 	if m.link, err = directory.link(ctx, t.Address); err != nil {
 		return src, err
 	}
+	m.borrowed = true
 	return rest, nil
 }

@@ -8,8 +8,8 @@ import (
 
 // An Object is what a manager shares. The methods of one Object are called from any number of goroutines at once.
 //
-// Besides Call it may have the methods of [SessionWatcher], [Inspector], [Valuer], and fmt.Stringer for
-// [Proxy.Describe]. An object that has a method Destroyed() is told when its last reference is gone.
+// Besides Call it may have the methods of [SessionWatcher], [Destroyer], [Inspector] and [Valuer], and of fmt.Stringer for
+// [Proxy.Describe].
 type Object interface {
 	// Call carries out one method. It answers c now or later, exactly once, and must not block: what has to wait
 	// keeps c, sets its [Request.OnCancel], and answers when its turn has come.
@@ -22,6 +22,13 @@ type SessionWatcher interface {
 	// it, died, or lost the connection. All calls of the session were answered before, and none comes after. It must
 	// not block.
 	SessionEnded(s *Session)
+}
+
+// A Destroyer is an [Object] with something to do at its end.
+type Destroyer interface {
+	// Destroyed is called once, when the last reference has gone or the manager ends. What the object has kept (see
+	// [Host.Keep]) is dropped without it. It must not block.
+	Destroyed()
 }
 
 // An Inspector is an [Object] that tells [Manager.Info] who holds it and who waits for it.

@@ -21,8 +21,9 @@ const (
 // Options are those of Start, Connect and NewServer. A nil *Options, and the zero value of each field, is the default.
 // What is wrong with them is reported all together, before anything is started.
 type Options struct {
-	// Address is where to listen: "unix:/path", "tcp:host:port", or "" for a Unix socket in a directory of its own
-	// that only this user can enter. Connect takes its address as an argument and ignores this one.
+	// Address is where to listen: "unix:/path", "tcp:host:port", or "" for a Unix socket that only this user can reach.
+	// On Linux that has no name in the file system, and a path below /proc: however the manager ends, nothing is left
+	// of it. Elsewhere it is in a directory of its own. Connect takes its address as an argument and ignores this one.
 	Address string
 
 	// Key is what both ends prove to each other to have. Nil is a random key that this program shares with all its

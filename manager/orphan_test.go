@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -71,9 +70,9 @@ func TestManagerEndsWithItsOwner(t *testing.T) {
 				t.Fatal(err)
 			}
 			<-p.Done()
-			directory := filepath.Dir(strings.TrimPrefix(told.Address, "unix:"))
-			eventually(t, "the manager is gone, and its directory", func() bool {
-				_, err := os.Lstat(directory)
+			path := strings.TrimPrefix(told.Address, "unix:")
+			eventually(t, "the manager is gone, and its socket", func() bool {
+				_, err := os.Lstat(path)
 				return errors.Is(err, os.ErrNotExist) && !server.Alive()
 			})
 		})

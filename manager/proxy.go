@@ -164,13 +164,14 @@ func (p *Proxy) Clone() (*Proxy, error) {
 // Equal reports whether both proxies refer to the same object.
 func (p *Proxy) Equal(other *Proxy) bool { return p.Token() == other.Token() }
 
-// Manager returns a handle of the session that the proxy uses. Closing it ends that session.
+// Manager returns a handle of the session that the proxy uses, for making further objects next to this one. It need not
+// be closed.
 func (p *Proxy) Manager() (*Manager, error) {
 	h, err := p.use()
 	if err != nil {
 		return nil, err
 	}
-	return &Manager{link: h.link}, nil
+	return &Manager{link: h.link, borrowed: true}, nil
 }
 
 // Lost returns a channel that is closed when the session has ended, and with it all that was held through it. For the
@@ -219,12 +220,15 @@ func (p *Proxy) UnmarshalMsg(src []byte) (rest []byte, err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), decodeTimeout)
 	defer cancel()
-	l, err := directory.link(ctx, t.Address)
-	if err != nil {
-		return src, err
-	}
-	if err := l.take(ctx, t.ID); err != nil {
-		return src, fmt.Errorf("manager: a proxy for %s %d: %w", t.Type, t.ID, err)
+	l := directory.lender(t.Address, t.ID)
+	if l == nil {
+		if l, err = directory.link(ctx, t.Address); err != nil {
+			return src, err
+		}
+		if err := l.acquire(ctx, []uint64{t.ID}); err != nil {
+			return src, fmt.Errorf("manager: a proxy for %s %d: %w", t.Type, t.ID, err)
+		}
+		l.arrived([]uint64{t.ID})
 	}
 	err = p.Close()
 	p.handle = newProxy(l, t).handle

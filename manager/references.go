@@ -113,6 +113,15 @@ func (l *link) borrowed(ids []uint64) {
 	}
 }
 
+// created makes a handle of the reference that came with a new object.
+func (l *link) created(id uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h := l.holdingLocked(id)
+	h.server++
+	h.handles++
+}
+
 // adopted turns handles into references for proxies that are still to be decoded.
 func (l *link) adopted(ids []uint64) {
 	l.mu.Lock()
@@ -125,21 +134,17 @@ func (l *link) adopted(ids []uint64) {
 	}
 }
 
-// take makes a handle for a decoded proxy. It blocks only if no reference came with it, and this process has none.
-func (l *link) take(ctx context.Context, id uint64) error {
+// takeLent makes a handle of a reference that came with a message, and reports whether there was one.
+func (l *link) takeLent(id uint64) bool {
 	l.mu.Lock()
-	if h := l.held.get(id); h != nil && h.lent > 0 {
-		h.lent--
-		h.handles++
-		l.mu.Unlock()
-		return nil
+	defer l.mu.Unlock()
+	h := l.held.get(id)
+	if h == nil || h.lent == 0 {
+		return false
 	}
-	l.mu.Unlock()
-	if err := l.acquire(ctx, []uint64{id}); err != nil {
-		return err
-	}
-	l.arrived([]uint64{id})
-	return nil
+	h.lent--
+	h.handles++
+	return true
 }
 
 // local holds what this process has a handle to already, and returns the numbers of that.

@@ -210,13 +210,24 @@ func (r *registry) removeLocked(e *entry) {
 	e.watchers = nil
 }
 
+// clear removes all that is left when there are no sessions any more.
+func (r *registry) clear() (gone []*entry) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range r.objects.elements {
+		gone = append(gone, e)
+	}
+	r.objects, r.names = table[uint64, *entry]{}, map[string]*entry{}
+	return gone
+}
+
 // tellGone tells objects whose last reference has gone.
 func tellGone(gone []*entry) {
 	for _, e := range gone {
 		if !e.isMade() {
 			continue
 		}
-		if d, ok := e.object.(interface{ Destroyed() }); ok {
+		if d, ok := e.object.(Destroyer); ok {
 			d.Destroyed()
 		}
 	}

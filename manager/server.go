@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -17,7 +18,8 @@ import (
 type Server struct {
 	options   Options
 	address   address
-	directory string // of the socket, to be removed at the end; or ""
+	socket    *os.File // by which a socket without a name is reached; or nil
+	directory string   // of the socket, to be removed at the end; or ""
 	key       []byte
 	since     time.Time
 	registry  *registry
@@ -81,6 +83,9 @@ func (s *Server) Serve(ctx context.Context) error {
 			tuneNetwork(conn.NetConn())
 			s.begin(conn, false)
 			continue
+		}
+		if errors.Is(err, net.ErrClosed) && s.ctx.Err() == nil { // Shutdown waits for the sessions
+			<-accepting.Done()
 		}
 		stopped := s.ctx.Err() != nil
 		closed := s.Close()
@@ -192,6 +197,7 @@ func (s *Server) closeAll() error {
 	ended := make(chan struct{})
 	go func() { // it ends with the methods that it waits for
 		s.sessions.Wait()
+		tellGone(s.registry.clear())
 		s.methods.Wait()
 		close(ended)
 	}()

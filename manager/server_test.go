@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -204,16 +205,31 @@ func TestSocketVanishesAndTheAddressIsFree(t *testing.T) {
 			t.Fatalf("the socket is still there: %v", err)
 		}
 	}
+}
+
+func TestSocketWithoutAnAddress(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
 	s := must(manager.NewServer(nil))
-	directory := filepath.Dir(strings.TrimPrefix(s.Address(), "unix:"))
-	info := must(os.Stat(directory))
-	if info.Mode().Perm() != 0o700 {
-		t.Errorf("the directory has mode %v", info.Mode())
+	left := must(os.ReadDir(os.TempDir()))
+	path := strings.TrimPrefix(s.Address(), "unix:")
+	switch {
+	case runtime.GOOS == "linux":
+		if len(left) != 0 {
+			t.Errorf("the file system has %v", left)
+		}
+	case len(left) != 1 || must(left[0].Info()).Mode().Perm() != 0o700:
+		t.Errorf("the file system has %v", left)
+	}
+	if info := must(os.Stat(path)); info.Mode().Type() != os.ModeSocket {
+		t.Errorf("%s has mode %v", path, info.Mode())
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Lstat(directory); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the directory is still there: %v", err)
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket is still there: %v", err)
+	}
+	if left := must(os.ReadDir(os.TempDir())); len(left) != 0 {
+		t.Errorf("the file system has %v", left)
 	}
 }

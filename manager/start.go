@@ -58,7 +58,7 @@ func Start(ctx context.Context, o *Options) (*Manager, error) {
 	}
 	s := options.setup()
 	owned := &ownedProcess{cleaned: make(chan struct{})}
-	if s.Address == "" {
+	if s.Address == "" && !nameless {
 		// It is the owner who makes it, so that it can be removed however the manager ends.
 		if owned.directory, err = privateDirectory(); err != nil {
 			return nil, err

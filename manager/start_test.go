@@ -30,9 +30,9 @@ func started(t *testing.T, o *manager.Options) *manager.Manager {
 
 func checkNoSocket(t *testing.T, m *manager.Manager) {
 	t.Helper()
-	directory := filepath.Dir(strings.TrimPrefix(m.Address(), "unix:"))
-	if _, err := os.Lstat(directory); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("%s is still there: %v", directory, err)
+	path := strings.TrimPrefix(m.Address(), "unix:")
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is still there: %v", path, err)
 	}
 }
 
