@@ -57,20 +57,20 @@ func TestValueOfMaps(t *testing.T) {
 	h := newHost(t)
 	ctx := t.Context()
 	type nested struct{ M map[string]map[int]bool }
-	make := func() nested {
+	fresh := func() nested {
 		n := nested{map[string]map[int]bool{}}
 		for i := range 20 {
 			n.M[string(rune('a'+i))] = map[int]bool{i: true, -i: false, 1000 * i: true}
 		}
 		return n
 	}
-	v := must(mpsync.NewValue(ctx, h.session(), make()))
+	v := must(mpsync.NewValue(ctx, h.session(), fresh()))
 	for range 20 {
-		if !must(v.CompareAndSwap(ctx, make(), make())) {
+		if !must(v.CompareAndSwap(ctx, fresh(), fresh())) {
 			t.Fatal("equal maps are not equal")
 		}
 	}
-	expect(t, "Get", must(v.Get(ctx)), make())
+	expect(t, "Get", must(v.Get(ctx)), fresh())
 }
 
 func TestCountersOfManySessions(t *testing.T) {

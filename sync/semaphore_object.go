@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"errors"
 	"fmt"
 	stdsync "sync"
 
@@ -83,6 +84,9 @@ func (o *semaphoreObject) tryAcquire(c *manager.Request, r *reader) {
 func (o *semaphoreObject) release(c *manager.Request, r *reader) {
 	n := r.int()
 	err := r.err()
+	if err == nil && n < 1 {
+		err = malformed(errors.New("a release of no units"))
+	}
 	if err == nil {
 		o.operate(func(m *state.Semaphore) { err = m.Release(c.Session, n) })
 	}

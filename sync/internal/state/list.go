@@ -24,8 +24,6 @@ type element[T any] struct {
 
 func (l *list[T]) pushBack(v T) *element[T] { return l.insert(v, l.last) }
 
-func (l *list[T]) pushFront(v T) *element[T] { return l.insert(v, nil) }
-
 // insert puts v behind an element, or in front where that is nil.
 func (l *list[T]) insert(v T, after *element[T]) *element[T] {
 	e := &element[T]{value: v, list: l, previous: after}

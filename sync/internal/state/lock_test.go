@@ -20,7 +20,6 @@ type lockHistory struct {
 	held      []*state.LockWait // the model: acquisitions that were granted and not undone
 	queue     []*state.LockWait // waits for the lock, in order
 	sleepers  []*state.LockWait // waits for the condition, in order
-	tickets   []*state.LockWait // answered with a ticket that was not used
 	lastFence uint64
 	died      bool
 	weight    map[*state.LockWait]int // how often a wait of the condition is to hold the lock

@@ -1,6 +1,9 @@
 package state
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // A Semaphore is a number of units that sessions acquire and release. Each unit acquired is a hold, until a release
 // discharges it: the oldest one of the session that releases, or where it has none, the oldest of all.
@@ -37,15 +40,15 @@ func (m *Semaphore) TryAcquire(s Session) bool {
 	return true
 }
 
-// Release returns n units. The error is ErrOverReleased, and then it has returned none.
+// Release returns n units, at least 0. The error is ErrOverReleased, and then it has returned none.
 func (m *Semaphore) Release(s Session, n int) error {
-	if m.bounded && n > m.initial-m.value {
+	if m.bounded && n > m.initial-m.value || n > math.MaxInt-m.value {
 		return ErrOverReleased
 	}
-	for range n {
+	for range min(n, len(m.holds)) {
 		m.discharge(s)
-		m.value++
 	}
+	m.value += n
 	m.advance()
 	return nil
 }
@@ -65,10 +68,8 @@ func (m *Semaphore) Units() int { return m.value }
 // Holders returns the session of each hold, the oldest first.
 func (m *Semaphore) Holders() []Session { return slices.Clone(m.holds) }
 
+// discharge takes out the hold that a release by the session ends. There must be one.
 func (m *Semaphore) discharge(s Session) {
-	if len(m.holds) == 0 {
-		return
-	}
 	own := slices.Index(m.holds, s)
 	m.holds = slices.Delete(m.holds, max(own, 0), max(own, 0)+1)
 }

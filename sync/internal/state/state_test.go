@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/multiproc-go/multiproc/sync/internal/state"
@@ -60,13 +58,6 @@ func fatalUnless(t *rapid.T, ok bool, format string, args ...any) {
 	t.Helper()
 	if !ok {
 		t.Fatalf(format, args...)
-	}
-}
-
-func expect[T any](t *testing.T, what string, got, want T) {
-	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", what, diff)
 	}
 }
 
