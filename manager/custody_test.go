@@ -342,3 +342,53 @@ func TestForeignProxyIsRefused(t *testing.T) {
 		t.Errorf("a token of nothing: %v", err)
 	}
 }
+
+func TestProxyInTheArgumentOfACallThatWaits(t *testing.T) {
+	_, m := server(t, nil)
+	ctx := t.Context()
+	g := gateOf(t, m)
+	p := must(manager.Create(ctx, m, "box", nil, nil))
+	message := must(p.MarshalMsg(nil))
+	back := make(chan []byte, 1)
+	go func() { back <- must(g.Invoke(ctx, "Wait", message)) }()
+	eventually(t, "it waits", func() bool { return len(must(m.Info(ctx)).Objects[0].Waiters) == 1 })
+	p.Close()
+	must(m.NumberOfObjects(ctx)) // the release has arrived
+	must(g.Invoke(ctx, "Open", nil))
+	got := receive(t, <-back)
+	checkUsable(t, got)
+	got.Close()
+}
+
+func TestProxyByValueAndManagerInAMessage(t *testing.T) {
+	_, m := server(t, nil)
+	type envelope struct {
+		Proxy   manager.Proxy
+		Pointer *manager.Proxy
+		None    *manager.Proxy
+		Manager *manager.Manager
+		List    []*manager.Proxy
+		Any     any
+	}
+	p := must(manager.Create(t.Context(), m, "box", nil, nil))
+	codec := must(wire.CodecOf[envelope]())
+	encoded := must(codec.Append(nil, &envelope{Proxy: *p, Pointer: p, Manager: m, List: []*manager.Proxy{p, p}, Any: p}))
+	var e envelope
+	if err := codec.Decode(encoded, &e); err != nil {
+		t.Fatal(err)
+	}
+	if e.None != nil || e.Manager.Address() != m.Address() || e.Any != p.Token() {
+		t.Errorf("got %+v", e)
+	}
+	p.Close()
+	for i, got := range append(e.List, &e.Proxy, e.Pointer) {
+		if got.Token() != p.Token() {
+			t.Errorf("proxy %d: %v", i, got)
+		}
+		checkUsable(t, got)
+		got.Close()
+	}
+	if err := e.Manager.Close(); err != nil || m.Ping(t.Context()) != nil {
+		t.Errorf("the handle in the message has closed the session: %v", err)
+	}
+}
