@@ -191,7 +191,7 @@ func disturb(m *manager.Manager) error {
 		if err := units.Acquire(ctx); err != nil {
 			return err
 		}
-		if _, err := queue.Get(ctx); err != nil {
+		if _, _, err := queue.TryGet(ctx); err != nil { // what it gets it keeps
 			return err
 		}
 		if err := errors.Join(held.Release(), units.Release()); err != nil {

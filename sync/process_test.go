@@ -1,10 +1,12 @@
 package sync_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -256,6 +258,27 @@ var forward = spawn.Register(func(ctx context.Context, q inAndOut) error {
 	return nil
 })
 
+// stop stops a process, and waits until each of its threads has stopped.
+func stop(t *testing.T, pid int) {
+	t.Helper()
+	check(t, syscall.Kill(pid, syscall.SIGSTOP))
+	threads := must(filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid)))
+	if len(threads) == 0 {
+		t.Skip("there is no /proc to tell when a process has stopped")
+	}
+	for _, thread := range threads {
+		for {
+			stat, err := os.ReadFile(thread)
+			if err != nil {
+				break // the thread has ended
+			}
+			if _, state, _ := bytes.Cut(stat, []byte(") ")); bytes.HasPrefix(state, []byte("T")) {
+				break
+			}
+		}
+	}
+}
+
 // A client that is stopped while it waits is handed one item, which comes back when it is killed. Nobody else waits for
 // it.
 func TestQueueOfAProcessThatIsStopped(t *testing.T) {
@@ -269,7 +292,7 @@ func TestQueueOfAProcessThatIsStopped(t *testing.T) {
 			waiting += len(o.Waiters)
 		}
 	}
-	check(t, syscall.Kill(stopped.PID(), syscall.SIGSTOP))
+	stop(t, stopped.PID())
 	for i := range 100 {
 		check(t, q.In.Put(ctx, i))
 	}
