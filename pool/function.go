@@ -56,7 +56,7 @@ func RegisterNamed[A, R any](name string, fn func(context.Context, A) (R, error)
 	if err != nil {
 		panic(fmt.Sprintf("pool.Register(%s): result: %v", name, err))
 	}
-	e := &entry{name: name, run: runner(fn, args, results)}
+	e := &entry{name: name, holds: results.MayHoldProxy(), run: runner(fn, args, results)}
 	functions.add(e)
 	return &Function[A, R]{entry: e, args: args, results: results}
 }
@@ -76,6 +76,7 @@ func (f *Function[A, R]) WithTimeout(d time.Duration) *Function[A, R] {
 type entry struct {
 	name  string
 	index uint32 // its place in the sorted table; the function's name in task records
+	holds bool   // its results may hold proxies
 	run   func(ctx context.Context, arg, out []byte) ([]byte, error)
 }
 
@@ -167,6 +168,13 @@ func (t *table) seal() {
 		}
 		hash.Sum(t.digest[:0])
 	})
+}
+
+// named returns the function of a name, nil when there is none.
+func (t *table) named(name string) *entry {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.byName[name]
 }
 
 // lookup returns the function of an index, nil when there is none. The table must be sealed.

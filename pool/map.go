@@ -27,7 +27,7 @@ type mapJob[R any] struct {
 	failed []*TaskError
 }
 
-func (f *Function[A, R]) newMap(ctx context.Context, p *Pool, tasks int) (*mapJob[R], error) {
+func (f *Function[A, R]) newMap(ctx context.Context, p Runner, tasks int) (*mapJob[R], error) {
 	if err := p.admissible(ctx); err != nil {
 		return nil, err
 	}

@@ -196,15 +196,15 @@ func (p *Pool) refusal() error {
 	return p.reason
 }
 
-// begin announces a source of many tasks, which Shutdown lets come to its end; false when it is too late.
-func (p *Pool) begin() bool {
+// begin announces a source of many tasks, which Shutdown lets come to its end; with an error it is too late.
+func (p *Pool) begin(context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.state != open {
-		return false
+		return p.reason
 	}
 	p.feeders++
-	return true
+	return nil
 }
 
 // end withdraws what begin announced.
