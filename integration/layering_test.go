@@ -23,7 +23,7 @@ type layer struct {
 }
 
 // layers is the import table of ARCHITECTURE.md. A new package is entered here and there. Generated messages import
-// tinylib/msgp wherever they stand; pool maps the page that it shares with a worker through x/sys; sync writes and reads
+// tinylib/msgp wherever they stand, and generated proxies import wire; pool maps the page that it shares with a worker through x/sys; sync writes and reads
 // the arguments of its calls with tinylib/msgp, and its tests start managers, which takes spawn.TestMain.
 var layers = map[string]layer{
 	"wire": {
@@ -55,11 +55,11 @@ var layers = map[string]layer{
 		ours: []string{"wire", "finalize", "spawn", "manager", "sync", "pool"},
 		libraries: []string{
 			"github.com/alecthomas/kong", "github.com/oklog/run", "github.com/schollz/progressbar/v3",
-			"golang.org/x/sys", "golang.org/x/term",
+			"golang.org/x/sys", "golang.org/x/term", "golang.org/x/tools/go/packages",
 		},
 	},
 	"examples": {
-		ours: []string{"spawn", "manager", "sync", "pool"},
+		ours: []string{"spawn", "manager", "sync", "pool", "wire"},
 	},
 	"integration": {
 		ours: []string{"wire", "finalize", "spawn", "manager", "sync", "pool"},
