@@ -23,13 +23,16 @@ type lockHistory struct {
 	lastFence uint64
 	died      bool
 	weight    map[*state.LockWait]int // how often a wait of the condition is to hold the lock
+	clock     int                     // counts waits for the condition, and notifications
+	arrived   map[*state.LockWait]int // when a wait for the condition began
+	notified  map[*state.LockWait]int // when it was notified
 }
 
 func newLockHistory(reentrant bool) *lockHistory {
 	l := state.NewLock(reentrant)
 	return &lockHistory{
 		clients: newClients(3), reentrant: reentrant, lock: l, condition: state.NewCondition(l),
-		weight: map[*state.LockWait]int{},
+		weight: map[*state.LockWait]int{}, arrived: map[*state.LockWait]int{}, notified: map[*state.LockWait]int{},
 	}
 }
 
@@ -125,6 +128,8 @@ func (h *lockHistory) wait(t *rapid.T) {
 	w := &state.LockWait{Owner: holder.Owner}
 	h.condition.Wait(w, h.lastFence)
 	h.weight[w] = len(h.held)
+	h.clock++
+	h.arrived[w] = h.clock
 	h.held = nil
 	h.sleepers = append(h.sleepers, w)
 	h.take(t, h.next()...)
@@ -136,7 +141,9 @@ func (h *lockHistory) notify(t *rapid.T) {
 	got, err := h.condition.Notify(holder.Owner, h.lastFence, n)
 	fatalUnless(t, err == nil && got == min(n, len(h.sleepers)), "Notify returned %d, %v", got, err)
 	var entering []*state.LockWait
+	h.clock++
 	for _, w := range h.sleepers[:got] {
+		h.notified[w] = h.clock
 		if h.mayEnter(w.Owner) {
 			entering = append(entering, w)
 		} else {
@@ -182,7 +189,7 @@ func (h *lockHistory) resume(t *rapid.T, old *state.LockWait) {
 	h.lock.Resume(w, old.Ticket)
 	fatalUnless(t, w.Notified == old.Notified, "the notification was lost")
 	h.queue[slices.Index(h.queue, old)] = w
-	h.weight[w] = h.weight[old]
+	h.weight[w], h.notified[w] = h.weight[old], h.notified[old]
 	delete(h.weight, old)
 	h.take(t)
 	again := &state.LockWait{Owner: old.Owner}
@@ -196,30 +203,29 @@ func (h *lockHistory) endSession(t *rapid.T) {
 	h.lock.EndSession(gone)
 	of := func(w *state.LockWait) bool { return w.Owner.Session == gone }
 	h.sleepers = slices.DeleteFunc(h.sleepers, of)
-	unused := 0
+	var unused []int // notifications that the dead had and did not use
 	for _, w := range h.queue {
-		if of(w) && w.Notified {
-			unused++
+		if of(w) && h.notified[w] != 0 {
+			unused = append(unused, h.notified[w])
 		}
 	}
 	h.queue = slices.DeleteFunc(h.queue, of)
+	var entered []*state.LockWait
+	for _, at := range unused {
+		if len(h.sleepers) == 0 || h.arrived[h.sleepers[0]] > at {
+			continue // nobody waited when it was made
+		}
+		next := h.sleepers[0]
+		h.sleepers, h.notified[next] = h.sleepers[1:], at
+		if h.mayEnter(next.Owner) {
+			entered = append(entered, next)
+		} else {
+			h.queue = append(h.queue, next)
+		}
+	}
 	if len(h.held) > 0 && of(h.held[0]) {
 		h.held, h.died = nil, true
 	}
-	// Who gets an unused notification depends on when it was made: the machine says, and must say no one else.
-	var entered []*state.LockWait
-	for _, w := range slices.Clone(h.sleepers) {
-		if w.Notified {
-			unused--
-			h.sleepers = without(h.sleepers, w)
-			if len(h.held) > 0 && h.mayEnter(w.Owner) {
-				entered = append(entered, w)
-			} else {
-				h.queue = append(h.queue, w)
-			}
-		}
-	}
-	fatalUnless(t, unused >= 0, "more notifications were passed on than there were")
 	h.take(t, append(entered, h.next()...)...)
 }
 
