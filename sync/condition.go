@@ -144,12 +144,10 @@ func (c *Condition) wait(ctx context.Context, held *Held) error {
 		return err
 	}
 	if g.fence == 0 { // cancelled; our place in the queue for the lock is kept
-		notified := g.notified
 		again := message(nil).uint(held.owner).uint(g.ticket)
 		if g, err = acquire(context.WithoutCancel(ctx), &c.Proxy, "Resume", again); err != nil {
 			return fmt.Errorf("take the lock again: %w", err)
 		}
-		g.notified = notified
 	}
 	held.tenure.begin(g)
 	if !g.notified {

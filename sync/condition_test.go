@@ -74,20 +74,29 @@ func TestConditionWaitThatIsCancelledHasTheLock(t *testing.T) {
 
 func TestConditionNotificationBeforeTheCancelCounts(t *testing.T) {
 	h := newHost(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	c := must(mpsync.NewCondition(ctx, h.session(), nil))
-	given := async(func() (*mpsync.Held, error) { return waitOn(ctx, c) })
-	h.untilWaiting(1)
-	held := must(c.Acquire(t.Context()))
-	if n := must(c.Notify(t.Context(), held, 1)); n != 1 {
-		t.Errorf("%d notified", n)
+	m := h.session()
+	c := must(mpsync.NewCondition(t.Context(), m, nil))
+	never := must(mpsync.NewEvent(t.Context(), m))
+	for range 10 {
+		ctx, cancel := context.WithCancel(t.Context())
+		given := async(func() (*mpsync.Held, error) { return waitOn(ctx, c) })
+		h.untilWaiting(1)
+		held := must(c.Acquire(t.Context()))
+		if n := must(c.Notify(t.Context(), held, 1)); n != 1 {
+			t.Errorf("%d notified", n)
+		}
+		other := async(func() (any, error) { return nil, never.Wait(ctx) })
+		h.untilWaiting(2)
+		cancel()
+		if _, err := wait(t, other); !errors.Is(err, context.Canceled) { // so has the condition's wait been, or soon
+			t.Error(err)
+		}
+		h.untilWaiting(1) // its place in the queue for the lock is kept
+		check(t, held.Release())
+		mine, err := wait(t, given)
+		check(t, err)
+		check(t, mine.Release())
 	}
-	cancel()
-	h.untilWaiting(1) // its place in the queue for the lock is kept
-	check(t, held.Release())
-	mine, err := wait(t, given)
-	check(t, err)
-	check(t, mine.Release())
 }
 
 func TestConditionNeedsItsLock(t *testing.T) {

@@ -3,6 +3,7 @@ package sync_test
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -71,11 +72,11 @@ func TestNumbersThatAreAbsurd(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	m := h.session()
-	const huge = 1 << 62
+	const huge = math.MaxInt/2 + 1
 	semaphore := must(mpsync.NewSemaphore(ctx, m, 0))
 	check(t, semaphore.ReleaseN(huge))
 	if err := semaphore.ReleaseN(huge); !errors.Is(err, mpsync.ErrOverReleased) {
-		t.Errorf("2^63 units: %v", err)
+		t.Errorf("more units than there are numbers: %v", err)
 	}
 	list := must(mpsync.NewList[int](ctx, m))
 	check(t, list.Append(ctx, 1))
