@@ -59,6 +59,11 @@ func (a *attachment) Call(c *manager.Request) {
 		answerLater(a.host, c, func(ctx context.Context) ([]byte, error) { return nil, a.submit(ctx, c.Argument) })
 	case methodTake:
 		a.take(c)
+	case methodTaken:
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.dropTakenLocked()
+		c.Return(nil)
 	case methodCancel:
 		number, _, err := msgp.ReadUint64Bytes(c.Argument)
 		if err != nil {
@@ -207,10 +212,15 @@ func (a *attachment) take(c *manager.Request) {
 		c.Fail(context.Canceled)
 		return
 	}
-	dropAll(a.taken)
-	a.taken = nil
+	a.dropTakenLocked()
 	a.taker = c
 	a.deliverLocked()
+}
+
+// dropTakenLocked lets go of what the client has.
+func (a *attachment) dropTakenLocked() {
+	dropAll(a.taken)
+	a.taken = nil
 }
 
 func (a *attachment) giveUp(c *manager.Request) {

@@ -59,19 +59,19 @@ func startGuest(t *testing.T, h *pool.Hosted, tasks int) *spawn.Process {
 }
 
 func TestHostedKilledClientTakesItsOwnTasksAlone(t *testing.T) {
-	h := newHosted(t, newManager(t), &pool.Options{Workers: 3, Grace: 100 * time.Millisecond})
-	mine, err := sleeps.ApplyAsync(t.Context(), h, time.Second)
+	h := newHosted(t, newManager(t), &pool.Options{Workers: 5, Grace: 100 * time.Millisecond})
+	mine, err := sleeps.ApplyAsync(t.Context(), h, 2*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
-	killed, other := startGuest(t, h, 5), startGuest(t, h, 1)
-	if got := hostedStats(t, h).Pending; got != 7 {
+	killed, other := startGuest(t, h, 3), startGuest(t, h, 1)
+	if got := hostedStats(t, h).Pending; got != 5 {
 		t.Fatalf("%d tasks are pending", got)
 	}
 	if err := killed.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	hostedEventually(t, "five tasks are cancelled", func() bool { return hostedStats(t, h).Cancelled == 5 })
+	hostedEventually(t, "three tasks are cancelled", func() bool { return hostedStats(t, h).Cancelled == 3 })
 	if got := hostedStats(t, h); got.Pending == 0 || got.Lost != 0 {
 		t.Errorf("after the death: %+v", got)
 	}
@@ -81,7 +81,7 @@ func TestHostedKilledClientTakesItsOwnTasksAlone(t *testing.T) {
 	if err := other.Shutdown(t.Context()); err != nil {
 		t.Error(err)
 	}
-	hostedEventually(t, "six tasks are cancelled", func() bool { return hostedStats(t, h).Cancelled == 6 })
+	hostedEventually(t, "four tasks are cancelled", func() bool { return hostedStats(t, h).Cancelled == 4 })
 	if got := hostedStats(t, h); got.Pending != 0 || got.Done != 3 {
 		t.Errorf("at the end: %+v", got)
 	}
@@ -243,4 +243,6 @@ func must[T any](value T, err error) T {
 }
 
 // gone reports whether a process has ended.
-func gone(pid int) bool { return errors.Is(syscall.Kill(pid, 0), os.ErrProcessDone) || syscall.Kill(pid, 0) != nil || zombie(pid) }
+func gone(pid int) bool {
+	return errors.Is(syscall.Kill(pid, 0), os.ErrProcessDone) || syscall.Kill(pid, 0) != nil || zombie(pid)
+}

@@ -23,6 +23,7 @@ const (
 	methodSettings  = "Settings"
 	methodSubmit    = "Submit"
 	methodTake      = "Take"
+	methodTaken     = "Taken"
 	methodCancel    = "Cancel"
 	methodBegin     = "Begin"
 	methodEnd       = "End"

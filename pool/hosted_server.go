@@ -18,7 +18,7 @@ func init() {
 	})
 	manager.RegisterType(manager.Type{
 		Name: attachmentType, ByMethodsOnly: true,
-		Methods: []string{methodSettings, methodSubmit, methodTake, methodCancel, methodBegin, methodEnd},
+		Methods: []string{methodSettings, methodSubmit, methodTake, methodTaken, methodCancel, methodBegin, methodEnd},
 	})
 	wire.RegisterError("multiproc/pool.ErrClosed", ErrClosed)
 	wire.RegisterError("multiproc/pool.ErrPoolBroken", ErrPoolBroken)

@@ -3,6 +3,11 @@ package pool
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 // submit sends tasks of one job. It blocks while the pool's queue is full.
@@ -98,14 +103,18 @@ func (h *hosting) listen(a *attached) {
 		h.callbacks--
 		h.idle.Broadcast()
 	}()
+	foreign := false
 	for h.wanted() {
 		reply, err := a.proxy.Invoke(h.lifetime, methodTake, nil)
 		if err == nil {
-			err = h.deliver(a, reply)
+			err = h.deliver(a, reply, &foreign)
 		}
 		if err != nil {
 			h.fail(fromHost(err))
 		}
+	}
+	if foreign {
+		h.tell(methodTaken, nil)
 	}
 }
 
@@ -117,8 +126,8 @@ func (h *hosting) wanted() bool {
 	return h.listening
 }
 
-// deliver hands outcomes to their jobs.
-func (h *hosting) deliver(a *attached, reply []byte) error {
+// deliver hands outcomes to their jobs. It notes whether there were proxies of other managers in them.
+func (h *hosting) deliver(a *attached, reply []byte, foreign *bool) error {
 	r := reader{rest: reply}
 	fields := r.array()
 	a.ahead.Store(r.int())
@@ -131,11 +140,40 @@ func (h *hosting) deliver(a *attached, reply []byte) error {
 			if cause := j.cause(); cause != nil && o.kind == Cancelled {
 				o.err = cause
 			}
+			if j.entry.holds && o.err == nil {
+				adopted, err := h.adopt(o.value)
+				if *foreign = *foreign || adopted; err != nil {
+					o = outcome{kind: Failed, err: err}
+				}
+			}
 			j.settle(index, o)
 		}
 	}
 	return nil
 }
+
+// adopt takes references to what is in a result and belongs to other managers, as long as the pool's manager keeps that
+// alive: until outcomes are taken again. The references to what is its own have come with the reply.
+func (h *hosting) adopt(encoded []byte) (adopted bool, err error) {
+	tokens, err := wire.FindTokens(encoded)
+	if err != nil {
+		return false, err
+	}
+	here := h.proxy.Token().Address
+	tokens = slices.DeleteFunc(tokens, func(t wire.Token) bool { return t.Address == here || t.ID == 0 })
+	if len(tokens) == 0 {
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(h.lifetime, adoptTime)
+	defer cancel()
+	if err := wire.Adopt(ctx, tokens); err != nil {
+		return true, fmt.Errorf("pool: cannot take over the proxies in the result: %w", err)
+	}
+	return true, nil
+}
+
+// adoptTime bounds how long another manager may delay the taking of outcomes.
+const adoptTime = 10 * time.Second
 
 // settled returns the job of a task that has ended, nil when it was none of ours any more.
 func (h *hosting) settled(number uint64, index int) *job {
