@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"testing"
 
 	"github.com/multiproc-go/multiproc/manager"
@@ -26,8 +27,11 @@ func carry(ctx context.Context, p parcel) error {
 	var decoded manager.Proxy
 	for {
 		received, err := p.Pipe.Receive()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
 		if err != nil {
-			return nil // closed
+			return err
 		}
 		var answer []byte
 		order, message := string(received), []byte(nil)
@@ -62,7 +66,7 @@ func carry(ctx context.Context, p parcel) error {
 			answer = []byte("error: " + err.Error())
 		}
 		if err := p.Pipe.Send(answer); err != nil {
-			return nil // closed
+			return err
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"net"
 	"runtime"
 	"strings"
@@ -356,7 +355,7 @@ func TestHeapOfLargeValuesReturns(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := must(p.Invoke(t.Context(), "Get", nil)); !bytes.Equal(got, value) {
-			t.Fatal(fmt.Sprintf("%d bytes came back", len(got)))
+			t.Fatalf("%d bytes came back", len(got))
 		}
 	}
 	p.Close()

@@ -51,7 +51,7 @@ func goMethods(typ reflect.Type, names []string, shared map[string]string) (map[
 	}
 	for name := range shared {
 		if methods[name] == nil {
-			faults = append(faults, fmt.Errorf("Results names %s, which is not exposed", name))
+			faults = append(faults, fmt.Errorf("method %s: GoOptions.Results names it, and it is not exposed", name))
 		}
 	}
 	if len(faults) != 0 && names == nil {

@@ -3,6 +3,7 @@ package manager_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"syscall"
@@ -86,6 +87,10 @@ func TestStoppedManagerHoldsNobodyForEver(t *testing.T) {
 	if err := m.Process().Identity().Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "it is stopped", func() bool {
+		status := must(os.ReadFile(fmt.Sprintf("/proc/%d/status", m.Process().PID())))
+		return strings.Contains(string(status), "State:\tT")
+	})
 	other := make(chan error, 1)
 	go func() { _, err := g.Invoke(context.Background(), "Wait", nil); other <- err }()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -99,6 +104,7 @@ func TestStoppedManagerHoldsNobodyForEver(t *testing.T) {
 }
 
 func TestSessionEndsInSpiteOfAMethodThatGoesOn(t *testing.T) {
+	deaf = make(chan struct{})
 	_, m := server(t, &manager.Options{VerdictTimeout: time.Minute, Grace: time.Minute})
 	p := must(ledgers.New(t.Context(), m, "Ann", &manager.ObjectOptions{Name: "ledger"}))
 	v := startVisitorOf(t, p)
@@ -124,7 +130,7 @@ func callsOf(t *testing.T, m *manager.Manager) (n int) {
 }
 
 var (
-	deaf   = make(chan struct{})
+	deaf   chan struct{} // what DeafForLong waits for
 	losing = spawn.RegisterNamed("manager_test.lose", lose)
 )
 

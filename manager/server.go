@@ -76,7 +76,8 @@ func (s *Server) Key() []byte { return s.key }
 func (s *Server) Serve(ctx context.Context) error {
 	accepting, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(s.ctx, cancel)()
+	detach := context.AfterFunc(s.ctx, cancel)
+	defer detach()
 	for {
 		conn, err := s.listener.Accept(accepting)
 		if err == nil {

@@ -21,6 +21,11 @@ func init() {
 	manager.RegisterType(manager.Type{Name: "part", ByMethodsOnly: true, Methods: []string{"Put", "Get"}})
 }
 
+const (
+	methodPut = "Put"
+	methodGet = "Get"
+)
+
 // A box is a stack of values.
 type box struct {
 	host *manager.Host
@@ -45,7 +50,7 @@ func newBox(argument []byte, host *manager.Host) (manager.Object, error) {
 
 func (b *box) Call(c *manager.Request) {
 	switch c.Method {
-	case "Put":
+	case methodPut:
 		if err := b.host.Keep(c.Argument); err != nil {
 			c.Fail(err)
 			return
@@ -54,7 +59,7 @@ func (b *box) Call(c *manager.Request) {
 		b.values = append(b.values, c.Argument)
 		b.mu.Unlock()
 		c.Return(nil)
-	case "Get", "Peek":
+	case methodGet, "Peek":
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		if len(b.values) == 0 {
@@ -63,7 +68,7 @@ func (b *box) Call(c *manager.Request) {
 		}
 		value := b.values[len(b.values)-1]
 		c.Return(value)
-		if c.Method == "Get" {
+		if c.Method == methodGet {
 			b.values = b.values[:len(b.values)-1]
 			b.host.Drop(value)
 		}
