@@ -16,8 +16,9 @@ import (
 // became of them until the client takes it. It goes with the client's last reference, at the latest when the client
 // dies, and with it all that it has pending. hosting is the other end.
 type attachment struct {
-	pool *Pool
-	host *manager.Host
+	pool  *Pool
+	host  *manager.Host
+	owner *manager.Host // of the pool's object
 
 	mu       stdsync.Mutex // guards the fields below
 	jobs     map[uint64]*hostedJob
@@ -29,8 +30,8 @@ type attachment struct {
 	gone     bool
 }
 
-func newAttachment(p *Pool, host *manager.Host) *attachment {
-	return &attachment{pool: p, host: host, jobs: map[uint64]*hostedJob{}}
+func newAttachment(p *Pool, host, owner *manager.Host) *attachment {
+	return &attachment{pool: p, host: host, owner: owner, jobs: map[uint64]*hostedJob{}}
 }
 
 // hostedJob is a client's job here, as long as it has tasks here. It is the sink of their outcomes.
@@ -78,6 +79,8 @@ func (a *attachment) Call(c *manager.Request) {
 			return
 		}
 		c.Return(nil)
+	case methodShare:
+		a.share(c)
 	case methodEnd:
 		a.end()
 		c.Return(nil)
@@ -104,7 +107,7 @@ func (a *attachment) submit(ctx context.Context, message []byte) error {
 	if function == nil {
 		return errUnknownFunction
 	}
-	keeps, err := a.keepArguments(ctx, s)
+	keeps, err := keepArguments(ctx, a.host, s)
 	if err != nil {
 		return err
 	}

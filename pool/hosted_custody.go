@@ -55,13 +55,13 @@ func keepLocal(host *manager.Host, tokens []wire.Token) (k keep, foreign []wire.
 
 // keepArguments keeps alive what is in the arguments of a submission, each task's on its own; all or, with an error,
 // none. It may wait for other managers.
-func (a *attachment) keepArguments(ctx context.Context, s *submission) ([]keep, error) {
+func keepArguments(ctx context.Context, host *manager.Host, s *submission) ([]keep, error) {
 	if !s.holds {
 		return nil, nil
 	}
 	keeps := make([]keep, 0, len(s.tasks))
 	for _, t := range s.tasks {
-		k, err := keepArgument(ctx, a.host, t.arg)
+		k, err := keepArgument(ctx, host, t.arg)
 		if err != nil {
 			dropAll(keeps)
 			return nil, err

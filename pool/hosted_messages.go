@@ -15,6 +15,7 @@ import (
 const (
 	hostedType     = "multiproc/pool.Pool"
 	attachmentType = "multiproc/pool.attachment"
+	sharedType     = "multiproc/pool.Result"
 
 	methodAttach    = "Attach"
 	methodStats     = "Stats"
@@ -27,6 +28,10 @@ const (
 	methodCancel    = "Cancel"
 	methodBegin     = "Begin"
 	methodEnd       = "End"
+	methodShare     = "Share"
+	methodGet       = "Get"
+	methodNext      = "Next"
+	methodReady     = "Ready"
 )
 
 var errHostedMessage = errors.New("pool: malformed message of a hosted pool")
@@ -93,7 +98,7 @@ func readSubmission(src []byte) (*submission, error) {
 		t.arg = r.encoded(s.holds)
 		s.tasks = append(s.tasks, t)
 	}
-	if r.err != nil || fields < 7 || s.single && len(s.tasks) != 1 {
+	if r.err != nil || fields < 5 || s.single && len(s.tasks) != 1 {
 		return nil, errors.Join(errHostedMessage, r.err)
 	}
 	return s, nil

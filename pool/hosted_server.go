@@ -18,7 +18,7 @@ func init() {
 	})
 	manager.RegisterType(manager.Type{
 		Name: attachmentType, ByMethodsOnly: true,
-		Methods: []string{methodSettings, methodSubmit, methodTake, methodTaken, methodCancel, methodBegin, methodEnd},
+		Methods: []string{methodSettings, methodSubmit, methodTake, methodTaken, methodCancel, methodBegin, methodEnd, methodShare},
 	})
 	wire.RegisterError("multiproc/pool.ErrClosed", ErrClosed)
 	wire.RegisterError("multiproc/pool.ErrPoolBroken", ErrPoolBroken)
@@ -137,7 +137,7 @@ func (h *hostedPool) attach(c *manager.Request) {
 			return
 		}
 		c.ReturnObject(attachmentType, func(host *manager.Host) (manager.Object, error) {
-			return newAttachment(h.pool, host), nil
+			return newAttachment(h.pool, host, h.host), nil
 		})
 	})
 }

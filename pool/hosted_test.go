@@ -295,3 +295,10 @@ func BenchmarkHostedIMap(b *testing.B) {
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "tasks/s")
 }
+
+func TestHostedRefusesOtherBinaries(t *testing.T) {
+	h := newHosted(t, newManager(t), &pool.Options{Workers: 1})
+	if _, err := h.Proxy().InvokeProxy(t.Context(), "Attach", []byte("another")); !errors.Is(err, pool.ErrOtherBuild) {
+		t.Errorf("another binary: %v", err)
+	}
+}
