@@ -7,6 +7,8 @@ import (
 	"go/types"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // An exposed is a type that is made ready to be shared.
@@ -85,9 +87,15 @@ func (t *exposed) exported() bool { return token.IsExported(t.name) }
 // local makes a name for the package alone.
 func (t *exposed) local(prefix, suffix string) string {
 	if prefix == "" {
-		return strings.ToLower(t.name[:1]) + t.name[1:] + suffix
+		return initial(t.name, unicode.ToLower) + suffix
 	}
-	return prefix + strings.ToUpper(t.name[:1]) + t.name[1:] + suffix
+	return prefix + initial(t.name, unicode.ToUpper) + suffix
+}
+
+// initial changes the first letter of a name.
+func initial(name string, change func(rune) rune) string {
+	first, size := utf8.DecodeRuneInString(name)
+	return string(change(first)) + name[size:]
 }
 
 // public makes a name that is exported where the type is.
@@ -96,7 +104,7 @@ func (t *exposed) public(prefix, suffix string) string {
 		return t.name + suffix
 	}
 	if t.exported() {
-		prefix = strings.ToUpper(prefix[:1]) + prefix[1:]
+		prefix = initial(prefix, unicode.ToUpper)
 	}
 	return t.local(prefix, suffix)
 }

@@ -37,7 +37,7 @@ func load(ctx context.Context, folder, output, typeName string) (*source, error)
 		return nil, fmt.Errorf("read the package in %s: %w", folder, err)
 	}
 	if len(loaded) != 1 || loaded[0].Types == nil {
-		return nil, fmt.Errorf("read the package in %s: the go command names %d", folder, len(loaded))
+		return nil, fmt.Errorf("read the package in %s: the go command finds none there: is the folder in a module, which has a go.mod?", folder)
 	}
 	p := &source{loaded[0], map[string]token.Pos{}}
 	for _, e := range p.Errors {

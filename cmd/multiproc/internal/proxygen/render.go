@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"go/format"
 	"strings"
+	"unicode"
 )
 
 // A writer collects the generated file.
@@ -50,12 +51,10 @@ func indefinite(name string) string {
 	return "a " + name
 }
 
-func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
-
 // expand replaces the placeholders of a text.
 func (w *writer) expand(text string) string {
 	pairs := []string{
-		"$A_TYPE", indefinite(w.name), "$A_PROXY", capital(indefinite(w.proxy)),
+		"$A_TYPE", indefinite(w.name), "$A_PROXY", initial(indefinite(w.proxy), unicode.ToUpper),
 		"$TYPENAME", w.proxyType(), "$TYPE", w.name, "$PROXYOF", w.converter(), "$PROXY", w.proxy, "$NEWPROXY", w.constructor(),
 		"$TABLE", w.table(), "$ARGUMENTS", w.arguments(), "$NEXT", w.next(), "$ENCODE", w.encoder(), "$PACKED", w.argumentStruct(),
 	}
