@@ -70,8 +70,6 @@
 //
 // Everything is safe for concurrent use, and any number of goroutines may wait at once. Every call but those that say
 // otherwise asks the manager, and blocks until it has answered or the context ends; what may wait longer says for what.
-// A Get from a Queue starts a goroutine, unless there is one, that tells the queue what has arrived; it ends when that is
-// told, or with the session.
 //
 // # Errors
 //

@@ -44,19 +44,19 @@ func (q *JoinableQueue[T]) TryPut(ctx context.Context, value T) (bool, error) {
 // that won the race against the end of ctx is returned with a nil error. The error wraps ErrClosed when the queue was
 // closed and no value can come any more: as long as other processes have values that are not done, these may come back.
 func (q *JoinableQueue[T]) Get(ctx context.Context) (T, error) {
-	item, err := q.core.get(ctx, &q.Proxy, "Get", nil)
+	item, err := q.core.get(ctx, &q.Proxy, "Get")
 	return item.Value, failed(typeJoinableQueue, "Get", err)
 }
 
 // GetItem is Get, and tells also whether the value was handed out before.
 func (q *JoinableQueue[T]) GetItem(ctx context.Context) (Item[T], error) {
-	item, err := q.core.get(ctx, &q.Proxy, "Get", nil)
+	item, err := q.core.get(ctx, &q.Proxy, "Get")
 	return item, failed(typeJoinableQueue, "GetItem", err)
 }
 
 // TryGet takes the first value if there is one, and reports whether it did. It blocks for the manager's answer alone.
 func (q *JoinableQueue[T]) TryGet(ctx context.Context) (value T, ok bool, err error) {
-	item, err := q.core.get(ctx, &q.Proxy, "TryGet", nil)
+	item, err := q.core.get(ctx, &q.Proxy, "TryGet")
 	return item.Value, item.number != 0, failed(typeJoinableQueue, "TryGet", err)
 }
 

@@ -348,3 +348,25 @@ func TestBarrierOfProcesses(t *testing.T) {
 		check(t, ctx.Err())
 	}
 }
+
+var takeOne = spawn.Register(func(ctx context.Context, q *mpsync.Queue[int]) error {
+	_, err := q.Get(ctx)
+	return err
+})
+
+// A process that gets an item and returns has it: it does not come back.
+func TestQueueOfProcessesThatExit(t *testing.T) {
+	m := startManager(t)
+	ctx := t.Context()
+	q := must(mpsync.NewQueue[int](ctx, m, 0))
+	for i := range 20 {
+		check(t, q.Put(ctx, i))
+		check(t, start(t, takeOne, q).Wait(ctx))
+	}
+	for len(must(m.Info(ctx)).Sessions) > 1 {
+		check(t, ctx.Err())
+	}
+	if item, found, err := q.TryGet(ctx); found || err != nil {
+		t.Errorf("item %d came back, %v", item, err)
+	}
+}

@@ -16,9 +16,10 @@ const (
 
 // A Queue hands items from any process to any other, first in, first out, each item to one who gets it.
 //
-// An item that was handed out is the queue's until the process that gets it has said that it has arrived, which Get sees
-// to. If that process dies before, or ends in the very moment of Get, the item goes back to the head and is handed to
-// somebody else, with Item.Redelivered set. (It may then be in the queue on top of its capacity.)
+// An item that was handed out is the queue's until the process that gets it has said that it has arrived, which Get does
+// before it returns. If that process dies before, the item goes back to the head and is handed to somebody else, with
+// Item.Redelivered set. (It may then be in the queue on top of its capacity.) What a process has got and not used when
+// it dies is lost: a JoinableQueue keeps it.
 //
 // It is safe for concurrent use, and may be passed to other processes; see the package's section on passing on. Close
 // ends the queue for everybody; Proxy.Close lets go of this reference to it.
@@ -122,27 +123,25 @@ func (q *Queue[T]) UnmarshalMsg(src []byte) ([]byte, error) {
 	return q.core.adopt(&q.Proxy, typeQueue, src)
 }
 
+// get gets an item, and says that it has arrived before anybody can do something with it: it does not come back then.
 func (q *Queue[T]) get(ctx context.Context, method string) (Item[T], error) {
-	due := q.core.arrivals.take()
-	item, err := q.core.get(ctx, &q.Proxy, method, due)
-	switch {
-	case err != nil:
-		q.core.arrivals.add(&q.Proxy, due...) // it may not have come so far
-	case item.number != 0:
-		q.core.arrivals.add(&q.Proxy, item.number)
+	item, err := q.core.get(ctx, &q.Proxy, method)
+	if err != nil || item.number == 0 {
+		return item, err
 	}
-	return item, err
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
+	// Where this fails the session is lost, and the item may come back, with its mark. We have it in any case.
+	_ = tell(ctx, &q.Proxy, "Arrived", message(nil).uint(item.number))
+	return item, nil
 }
 
 // A queueCore is what the two kinds of queue have in common.
-type queueCore[T any] struct {
-	element  element[T]
-	arrivals *acknowledger
-}
+type queueCore[T any] struct{ element element[T] }
 
 func newQueueCore[T any]() (queueCore[T], error) {
 	e, err := elementOf[T]()
-	return queueCore[T]{e, &acknowledger{}}, err
+	return queueCore[T]{e}, err
 }
 
 func newQueue[T any](
@@ -168,8 +167,8 @@ func (q *queueCore[T]) put(ctx context.Context, p *manager.Proxy, method string,
 }
 
 // get returns the item, or one with the number 0 if a TryGet found none.
-func (q *queueCore[T]) get(ctx context.Context, p *manager.Proxy, method string, due []uint64) (Item[T], error) {
-	return ask(ctx, p, method, message(nil).uints(due), func(r *reader) (item Item[T]) {
+func (q *queueCore[T]) get(ctx context.Context, p *manager.Proxy, method string) (Item[T], error) {
+	return ask(ctx, p, method, nil, func(r *reader) (item Item[T]) {
 		if r.bool() {
 			item.number, item.Deliveries = r.uint(), r.int()
 			item.Value = q.element.decode(r)

@@ -150,9 +150,9 @@ func (o *queueObject) tryGet(c *manager.Request, r *reader) {
 	}
 }
 
-// newGet reads the argument of a get, which tells what has arrived; or it answers the call, and returns nil.
+// newGet begins a get; or it answers the call, and returns nil.
 func (o *queueObject) newGet(c *manager.Request, r *reader) *state.QueueWait {
-	if err := o.takeArrivals(c, r); err != nil {
+	if err := r.err(); err != nil {
 		c.Fail(err)
 		return nil
 	}
@@ -160,22 +160,12 @@ func (o *queueObject) newGet(c *manager.Request, r *reader) *state.QueueWait {
 }
 
 func (o *queueObject) arrived(c *manager.Request, r *reader) {
-	answer(c, nothing, o.takeArrivals(c, r))
-}
-
-func (o *queueObject) takeArrivals(c *manager.Request, r *reader) error {
-	numbers := r.uints()
-	if err := r.err(); err != nil {
-		return err
+	number := r.uint()
+	err := r.err()
+	if err == nil {
+		o.operate(func(q *state.Queue) { q.Arrived(c.Session, number) })
 	}
-	if len(numbers) > 0 {
-		o.operate(func(q *state.Queue) {
-			for _, n := range numbers {
-				q.Arrived(c.Session, n)
-			}
-		})
-	}
-	return nil
+	answer(c, nothing, err)
 }
 
 func (o *queueObject) cancelWith(c *manager.Request, w *state.QueueWait) {
