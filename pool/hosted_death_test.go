@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -183,9 +184,14 @@ var makes = pool.RegisterNamed("test.makes", func(ctx context.Context, p parcel)
 })
 
 // box is a shared object that holds an encoded value.
-type box struct{ value []byte }
+type box struct {
+	mu    sync.Mutex // guards value
+	value []byte
+}
 
 func (b *box) Call(c *manager.Request) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if c.Method == "Put" {
 		b.value = c.Argument
 	}
