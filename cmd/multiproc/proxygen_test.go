@@ -86,9 +86,11 @@ func TestProxyProgram(t *testing.T) {
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, output)
 	}
-	output, err := exec.CommandContext(t.Context(), filepath.Join(module, "program")).CombinedOutput()
-	if err != nil || string(output) != "all is well\n" {
-		t.Errorf("the program: %v\n%s", err, output)
+	program := exec.CommandContext(t.Context(), filepath.Join(module, "program"))
+	var stderr strings.Builder
+	program.Stderr = &stderr
+	if output, err := program.Output(); err != nil || string(output) != "all is well\n" {
+		t.Errorf("the program: %v\n%s%s", err, output, stderr.String())
 	}
 }
 

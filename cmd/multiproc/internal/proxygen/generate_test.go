@@ -102,10 +102,11 @@ func TestRefusedTypes(t *testing.T) {
 		{Options{Folder: broken, Type: "Nobody"}, []string{"has no type Nobody", "undefined: missing"}},
 		{Options{Folder: "testdata", Type: "Thing"}, []string{"no buildable Go source files"}},
 	}
+	packages := map[string]*source{}
 	for _, test := range tests {
-		source, err := generated(t, test.options)
+		accepted, err := inspected(t, packages, test.options)
 		if err == nil {
-			t.Errorf("%+v was accepted:\n%s", test.options, source)
+			t.Errorf("%+v was accepted: %+v", test.options, accepted)
 			continue
 		}
 		for _, part := range test.want {
@@ -114,6 +115,24 @@ func TestRefusedTypes(t *testing.T) {
 			}
 		}
 	}
+}
+
+// inspected reads each package once.
+func inspected(t *testing.T, packages map[string]*source, o Options) (*exposed, error) {
+	t.Helper()
+	folder, err := filepath.Abs(o.Folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if packages[folder] == nil {
+		p, err := load(t.Context(), folder, filepath.Join(folder, "none_gen.go"), "None")
+		if err != nil {
+			return nil, err
+		}
+		packages[folder] = p
+	}
+	o.Folder = folder
+	return inspect(packages[folder], o)
 }
 
 // Packages need not compile before their proxies are there.
