@@ -84,7 +84,7 @@ func TestHostedSharedIterator(t *testing.T) {
 	}
 }
 
-// A waiter is a process that waits for a result of another, and one that submits it if it is given none.
+// A waiter is a process that waits for a result that another has asked for.
 type waiter struct {
 	Pipe   *spawn.PipeEnd
 	Pool   *pool.Hosted
