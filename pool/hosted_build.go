@@ -10,7 +10,7 @@ import (
 	stdsync "sync"
 )
 
-// ErrOtherBuild: the manager's process and this one run different binaries, in which a function's name need not mean
+// ErrOtherBuild means that the manager's process and this one run different binaries, in which a function's name need not mean
 // the same code.
 var ErrOtherBuild = errors.New("pool: the manager runs another binary than this process")
 
