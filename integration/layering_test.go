@@ -224,7 +224,7 @@ func listPackages(t *testing.T, system string) []listedPackage {
 	t.Helper()
 	list := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "./...")
 	list.Dir = moduleRoot(t)
-	list.Env = append(os.Environ(), "GOOS="+system, "GOFLAGS=")
+	list.Env = append(os.Environ(), "GOOS="+system, "GOARCH=amd64", "GOFLAGS=")
 	var stderr strings.Builder
 	list.Stderr = &stderr
 	output, err := list.Output()

@@ -91,14 +91,14 @@ func (r *reader) length() int { return r.header(msgp.ReadArrayHeaderBytes) }
 func (r *reader) entries() int { return r.header(msgp.ReadMapHeaderBytes) }
 
 func (r *reader) header(from func([]byte) (uint32, []byte, error)) int {
-	n := int(read(r, from))
-	if n > len(r.rest) && r.fault == nil {
+	n := read(r, from)
+	if uint64(n) > uint64(len(r.rest)) && r.fault == nil {
 		r.fault = malformed(msgp.ErrShortBytes)
 	}
 	if r.fault != nil {
 		return 0
 	}
-	return n
+	return int(n)
 }
 
 // values returns the bytes of the values in the array that comes next, each in memory of its own: they may be kept for

@@ -39,15 +39,15 @@ type grammar struct {
 }
 
 type mapFlags struct {
-	Workers   int      `short:"j" placeholder:"N" default:"${processors}" help:"Run N commands at a time (default: ${processors}, the processors of this machine)."`
-	Items     string   `placeholder:"FILE" help:"Read the items from FILE instead of standard input (- is standard input)."`
+	Workers   whole    `short:"j" placeholder:"N" default:"${processors}" help:"Run N commands at a time (default: ${processors}, the processors of this machine)."`
+	Items     *string  `placeholder:"FILE" help:"Read the items from FILE instead of standard input (- is standard input)."`
 	Null      bool     `short:"0" help:"Items end with a NUL byte instead of a newline (find -print0)."`
 	Timeout   duration `placeholder:"D" help:"Kill a command, with all that it has started, after D: 30s, 5m, 1h30m, or a number of seconds."`
-	Retries   int      `placeholder:"N" default:"0" help:"Run a command that did not succeed up to N times more. Only the last attempt counts and is printed."`
+	Retries   whole    `placeholder:"N" default:"0" help:"Run a command that did not succeed up to N times more. Only the last attempt counts and is printed."`
 	KeepGoing bool     `xor:"failure" help:"Go on with the other items after a failure. This is the default."`
 	FailFast  bool     `xor:"failure" help:"Start no further command after a failure. Those that are running go on to their end."`
 	Unordered bool     `help:"Print outputs in the order in which commands end, instead of the order of the input."`
-	Joblog    string   `placeholder:"FILE" help:"Write a row for each item to FILE as it ends: seq, start, seconds, exit, signal, outcome, item, separated by tabs."`
+	Joblog    *string  `placeholder:"FILE" help:"Write a row for each item to FILE as it ends: seq, start, seconds, exit, signal, outcome, item, separated by tabs."`
 	Progress  *bool    `negatable:"" help:"Show a progress bar on standard error (default: if that is a terminal)."`
 	DryRun    bool     `help:"Print the commands, quoted for a shell, and run nothing."`
 	Command   []string `arg:"" optional:"" passthrough:"partial" name:"command" help:"The command and its arguments, in which {} stands for the item. Without {} the item is the last argument. The items may follow, after ':::'."`
@@ -68,8 +68,9 @@ Their output is printed whole, in the order of the items. What a command has
 left running in the background is killed at the end.
 
 Exit status: 0 when all commands succeeded, 1 when any did not, 2 for wrong
-usage, 130 after SIGINT, 143 after SIGTERM, 141 when nobody reads the output.
-The first signal lets the running commands end, the second one kills them.`
+usage, 129 after SIGHUP, 130 after SIGINT, 131 after SIGQUIT, 143 after SIGTERM,
+141 when nobody reads the output. The first signal lets the running commands
+end; the second one, and SIGQUIT, kills them and prints what is done.`
 }
 
 // duration is a time.Duration that may be given as a number of seconds too.
@@ -89,6 +90,19 @@ func (d *duration) UnmarshalText(text []byte) error {
 		return errors.New("must be more than zero")
 	}
 	*d = duration(parsed)
+	return nil
+}
+
+// whole is an int whose error says what is expected.
+type whole int
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (w *whole) UnmarshalText(text []byte) error {
+	n, err := strconv.Atoi(string(text))
+	if err != nil {
+		return fmt.Errorf("expected a whole number, not %q", text)
+	}
+	*w = whole(n)
 	return nil
 }
 
@@ -146,6 +160,9 @@ func parse(g *grammar, arguments []string, help io.Writer) (command string, done
 		kong.Vars{"processors": strconv.Itoa(runtime.GOMAXPROCS(0))},
 	)
 	if err != nil {
+		return "", false, err
+	}
+	if arguments, err = prepareArguments(arguments); err != nil {
 		return "", false, err
 	}
 	parsed, err := parser.Parse(singleDashes(arguments))

@@ -75,6 +75,13 @@ func TestPlanRefuses(t *testing.T) {
 		{"--workers is -3", []string{"--workers=-3", "--", "true"}},
 		{"--workers is 99999", []string{"-j99999", "--", "true"}},
 		{"--retries is -1", []string{"--retries=-1", "--", "true"}},
+		{"name of the command is empty", []string{"--", "", "x"}},
+		{"--items needs", []string{"--items=", "--", "true"}},
+		{"--items needs", []string{"--items", "", "--", "true"}},
+		{"--joblog needs", []string{"--joblog", "", "--", "true"}},
+		{"--joblog needs", []string{"--joblog", "-", "--", "true"}},
+		{"-0/--null", []string{"-0", "--", "true", ":::", "a"}},
+		{"--workers is -1;", []string{"-j", "-1", "--", "true"}},
 		{"not from both", []string{"--items", missing, "--", "true", ":::", "a"}},
 		{missing, []string{"--items", missing, "--", "true"}},
 		{"is a directory", []string{"--items", dir, "--", "true"}},
@@ -120,7 +127,7 @@ func TestHelpShowsHowToCallIt(t *testing.T) {
 	if _, done, err := parse(&g, []string{"map", "--help"}, &help); !done || err != nil {
 		t.Fatal(done, err)
 	}
-	for _, want := range []string{mapUsage, "Examples:", "--joblog=FILE", "Exit status", "--[no-]progress"} {
+	for _, want := range []string{mapUsage, "Examples:", "--joblog=FILE", "Exit status", "129 after SIGHUP", "131 after SIGQUIT", "141 when", "--[no-]progress"} {
 		if !strings.Contains(help.String(), want) {
 			t.Errorf("help does not have %q", want)
 		}

@@ -202,6 +202,29 @@ func TestWorkerToldToEndLosesItsCommand(t *testing.T) {
 	}
 }
 
+// A worker that is stopped cannot kill its command: the pool ends both, and the
+// message does not blame the command.
+func TestAStoppedWorkerIsEndedSoonAfterTheTimeout(t *testing.T) {
+	needProc(t)
+	seconds := unique()
+	p := launch(t, nil, "map", "-j1", "--timeout", "2s", "--", "sleep", ":::", seconds)
+	eventually(t, "the command runs", patience, func() bool { return len(withCommandLine(seconds)) > 0 })
+	start := time.Now()
+	for _, worker := range workersOf(p.cmd.Process.Pid) {
+		if err := syscall.Kill(worker, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	status := p.wait()
+	if want := "2s; its worker process did not answer\n"; status != exitFailed || !strings.Contains(p.stderr.String(), want) {
+		t.Errorf("status %d, stderr %q", status, p.stderr.String())
+	}
+	if left := withCommandLine(seconds); len(left) > 0 {
+		t.Errorf("still running: %v", left)
+	}
+	t.Logf("ended after %v", time.Since(start))
+}
+
 func TestDaemonsAreGoneAtTheEnd(t *testing.T) {
 	needProc(t)
 	seconds := unique()

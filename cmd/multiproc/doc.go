@@ -4,6 +4,8 @@
 //	multiproc proxy -type T [flags]
 //	multiproc version
 //
+// Flags stand before the command.
+//
 // Map runs COMMAND once for each item: each line of standard input, or of a
 // file (--items FILE), or each ITEM; with -0 items end with a NUL byte instead.
 // {} in any argument stands for the item; with no {} the item is the last
@@ -24,8 +26,13 @@
 //
 // What a command writes is printed when it has ended: whole, once, standard
 // output and standard error each on their own stream, in the order of the items
-// (--unordered: as they end). What waits for its turn is kept in 16 MiB of
-// memory and beyond in files without a name in the temporary folder. When 1 GiB
+// (--unordered: as they end). Output of more than 64 KiB on one stream is in a
+// file without a name in the temporary folder ($TMPDIR, or /tmp) from when the
+// command writes it; smaller output is in memory. While it waits for its turn
+// it stays there, but for what is over 16 MiB in memory, or over 64 such files:
+// that is moved to common files without names in the same folder. An item whose
+// output finds no room there fails, with a message that names the folder; so
+// does one with large output when there is no such folder. When 1 GiB
 // or the outputs of 65536 items wait, commands that end are held up until the
 // one whose turn it is has ended. Of several attempts (--retries) the last one
 // is printed. What a command that was out of time had written is printed; what
@@ -40,13 +47,19 @@
 // # Outcomes
 //
 // Each item ends in one way, which --joblog writes down in one row, as it ends,
-// and the summary on standard error counts if not all were done:
+// and the summary on standard error counts if not all were done. It ends with
+// how many items were not begun, or that the input was not read to its end, if
+// that is so. How an item failed or was out of time is said after its output
+// for the first 20 of them, and the others are counted before the summary; that
+// one was lost is always said.
 //
 //	done       the command exited with status 0
 //	failed     it exited otherwise, died of a signal, or could not be run
 //	           (exit 127: not found; 126: not executable, or no argument)
 //	timeout    it ran longer than --timeout: it and all it had started, also in
 //	           sessions of their own, got SIGTERM and half a second later SIGKILL
+//	           (if its worker process does not answer, the two are ended from
+//	           outside, no later than about 4 seconds after the timeout)
 //	lost       its worker process died, and took the command with it
 //	cancelled  it was killed because the whole run was ended
 //
@@ -56,20 +69,27 @@
 //
 // The job log has a header and the columns seq (from 1), start (RFC 3339),
 // seconds, exit (-1: none; 128+n: signal n), signal, outcome and item, separated
-// by tabs. In the item, backslash, tab, newline and carriage return are written
+// by tabs. It may not be the file that is read or one of the standard streams.
+// In the item, backslash, tab, newline and carriage return are written
 // \\, \t, \n and \r. Items that were not begun have no row.
 //
 // # Signals and exit status
 //
 // After a first SIGINT, SIGTERM or SIGHUP nothing more is started and what runs
-// is waited for; a second one kills it. When the parent itself is killed, its
+// is waited for; a second one kills it. So does SIGQUIT at once. Then what is
+// done is still printed in its order, until a third signal comes or no stream
+// takes any of it for a second; of how many items the output was not printed is
+// said (after a third signal the program may be gone before). When the parent itself is killed, its
 // workers and their commands end within two seconds, and no file is left.
 //
 //	0    all commands succeeded, or there were no items
 //	1    any did not succeed, or the run could not go on
 //	2    wrong usage; nothing was started
-//	130  SIGINT; 143 SIGTERM
+//	129  SIGHUP
+//	130  SIGINT
+//	131  SIGQUIT
 //	141  nobody reads standard output any more; what ran was killed
+//	143  SIGTERM
 //
 // # Proxies
 //
@@ -89,9 +109,10 @@
 //
 // # How it is made
 //
-// In the order in which an item goes: cli.go and plan.go turn the command line
-// into a plan; run.go opens the streams and waits for the work, a signal, or the
-// end of whoever reads; mapper.go starts the pool and hands out items; lane.go
+// In the order in which an item goes: cli.go, arguments.go and plan.go turn the
+// command line into a plan; run.go opens the streams and waits for the work, a
+// signal, or the end of whoever reads; ending.go bounds the printing after a
+// second signal; mapper.go starts the pool and hands out items; lane.go
 // has one running and one verdict at a time for each worker; verdict.go and
 // tally.go say what became of it. Package internal/command is what runs in the
 // worker. The other internal packages are items (reading), argv (arguments),

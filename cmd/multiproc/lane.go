@@ -108,7 +108,7 @@ func (s *slot) close() {
 // record makes known what became of a task: each exactly once.
 func (m *mapper) record(t task, v verdict) {
 	stderr := v.stderr
-	if line := v.line(t.seq, t.item.Text); line != "" {
+	if line := m.tally.line(t, &v); line != "" {
 		stderr = stderr.Append(line)
 	}
 	if err := m.printer.Deliver(t.seq, v.stdout, stderr); err != nil {

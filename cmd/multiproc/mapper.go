@@ -21,11 +21,12 @@ import (
 
 const (
 	// workerGrace is what a worker has to end a command and its tree by itself.
-	workerGrace = 2 * time.Second
+	workerGrace = time.Second
 
 	// backstop is how long after a command's time is up the pool ends a worker
-	// that did not manage to end the command.
-	backstop = 3 * time.Second
+	// that did not manage to end the command: more than the half second between
+	// SIGTERM and SIGKILL and the second for which its output is waited for.
+	backstop = 2 * time.Second
 )
 
 // mapper is one run of a command over its items. Items go from the source to
@@ -39,6 +40,8 @@ type mapper struct {
 	running atomic.Int64  // items that lanes are busy with
 	halted  chan struct{} // closed: nothing new is started
 	worked  chan struct{} // closed: all is printed, or given up
+
+	unread atomic.Bool // the input was not read to its end, or an item of it not begun
 
 	halting sync.Once
 	mu      sync.Mutex // guards problem
@@ -161,13 +164,16 @@ func (m *mapper) drive(ctx context.Context, source items.Source, item items.Item
 	defer close(tasks)
 	for seq, ok := int64(1), true; ok; seq++ {
 		if isClosed(m.halted) || ctx.Err() != nil {
+			m.unread.Store(true)
 			return
 		}
 		select {
 		case tasks <- task{seq, item}:
 		case <-m.halted:
+			m.unread.Store(true)
 			return
 		case <-ctx.Done():
+			m.unread.Store(true)
 			return
 		}
 		if item, ok = m.next(source); !ok && !isClosed(m.halted) {
@@ -182,8 +188,11 @@ func (m *mapper) next(source items.Source) (items.Item, bool) {
 	switch {
 	case err == nil:
 		return item, true
-	case errors.Is(err, io.EOF) || errors.Is(err, stdio.ErrStopped):
+	case errors.Is(err, io.EOF):
+	case errors.Is(err, stdio.ErrStopped):
+		m.unread.Store(true)
 	default:
+		m.unread.Store(true)
 		m.fail(fmt.Errorf("reading the items: %w", err))
 	}
 	return items.Item{}, false

@@ -113,13 +113,14 @@ func TestEveryOutcomeHasItsRowMessageAndCount(t *testing.T) {
 	}
 	for _, message := range []string{
 		`item 3 ("slow"): killed because it took longer than 1s`, `item 4 ("lost"): lost`, "signal 9",
+		`item 2 ("bad"): exited with status 3`, `item 5 ("backstop"): killed because it took longer than 1s; its worker process did not answer`,
 		"something else", "command not found", "NUL byte",
 	} {
 		if !strings.Contains(tr.stderr.String(), message) {
 			t.Errorf("stderr does not say %q", message)
 		}
 	}
-	if got, want := tr.tally.summary(), "multiproc: 9 items: 1 done, 4 failed, 2 timeout, 2 lost, 0 cancelled\n"; got != want {
+	if got, want := tr.tally.summary(tr.notBegun()), "multiproc: 9 items: 1 done, 4 failed, 2 timeout, 2 lost, 0 cancelled\n"; got != want {
 		t.Errorf("got  %swant %s", got, want)
 	}
 }

@@ -45,9 +45,9 @@ func (f *mapFlags) plan() (*plan, error) {
 	}
 	p := &plan{
 		template:  argv.NewTemplate(command),
-		workers:   f.Workers,
+		workers:   int(f.Workers),
 		timeout:   time.Duration(f.Timeout),
-		retries:   f.Retries,
+		retries:   int(f.Retries),
 		failFast:  f.FailFast,
 		unordered: f.Unordered,
 		progress:  term.IsTerminal(int(os.Stderr.Fd())),
@@ -71,7 +71,17 @@ func (f *mapFlags) check(command []string, isListed bool) error {
 	switch {
 	case len(command) == 0:
 		return errors.New("no command to run (multiproc map [flags] -- COMMAND [ARG...])")
-	case isListed && f.Items != "":
+	case command[0] == "":
+		return errors.New("the name of the command is empty")
+	case f.Items != nil && *f.Items == "":
+		return errors.New("--items needs the name of a file, or - for standard input; it is empty")
+	case f.Joblog != nil && *f.Joblog == "":
+		return errors.New("--joblog needs the name of a file; it is empty")
+	case f.Joblog != nil && *f.Joblog == "-":
+		return errors.New("--joblog needs a file; - would mix it with the outputs (./- is a file of that name)")
+	case isListed && f.Null:
+		return fmt.Errorf("-0/--null is about items that are read; those after %s are separate already", itemsMark)
+	case isListed && f.Items != nil:
 		return fmt.Errorf("items come from %s or from --items, not from both", itemsMark)
 	case f.Workers < 1 || f.Workers > maxWorkers:
 		return fmt.Errorf("-j/--workers is %d; it must be from 1 to %d", f.Workers, maxWorkers)
@@ -97,21 +107,60 @@ func (f *mapFlags) split() (command, listed []string, isListed bool) {
 func (p *plan) open(f *mapFlags, isListed bool) error {
 	if !isListed {
 		p.input = os.Stdin
-		if f.Items != "" && f.Items != "-" {
-			input, err := openItems(f.Items)
+		if f.Items != nil && *f.Items != "-" {
+			input, err := openItems(*f.Items)
 			if err != nil {
 				return fmt.Errorf("--items: %w", err)
 			}
 			p.input = input
 		}
 	}
-	if f.Joblog != "" && !f.DryRun {
-		log, err := joblog.Create(f.Joblog)
+	if f.Joblog != nil && !f.DryRun {
+		err := p.checkLog(*f.Joblog)
+		var log *joblog.Log
+		if err == nil {
+			log, err = joblog.Create(*f.Joblog)
+		}
 		if err != nil {
 			p.close()
 			return err
 		}
 		p.log = log
+	}
+	return nil
+}
+
+// checkLog refuses a job log that would overwrite what the run reads or writes.
+// Devices, such as /dev/null, may be used for several things.
+func (p *plan) checkLog(path string) error {
+	log, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("job log: %w", err)
+	}
+	if log.Mode()&os.ModeDevice != 0 {
+		return nil
+	}
+	for _, used := range []struct {
+		what string
+		file *os.File
+	}{
+		{"the file of --items", p.input},
+		{"standard input", os.Stdin},
+		{"standard output", os.Stdout},
+		{"standard error", os.Stderr},
+	} {
+		if used.file == nil {
+			continue
+		}
+		if info, err := used.file.Stat(); err == nil && os.SameFile(log, info) {
+			if used.file == os.Stdin {
+				used.what = "standard input"
+			}
+			return fmt.Errorf("--joblog %s is the same file as %s", path, used.what)
+		}
 	}
 	return nil
 }

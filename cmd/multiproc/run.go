@@ -152,7 +152,8 @@ func (m *mapper) conclude(ctx context.Context, err error) error {
 	}
 	failed := problem != nil || m.tally.failures() > 0
 	if (failed || interrupted) && m.tally.items() > 0 && !m.plan.dryRun {
-		m.say(m.tally.summary())
+		m.say(m.tally.rest(m.plan.log != nil))
+		m.say(m.tally.summary(m.notBegun()))
 	}
 	switch {
 	case quit:
@@ -163,6 +164,18 @@ func (m *mapper) conclude(ctx context.Context, err error) error {
 		return exitStatus(exitFailed)
 	}
 	return nil
+}
+
+// notBegun says that items were not begun, or nothing.
+func (m *mapper) notBegun() string {
+	switch {
+	case !m.unread.Load():
+		return ""
+	case m.plan.input == nil:
+		return fmt.Sprintf(", %d not begun", int64(len(m.plan.listed))-m.tally.items())
+	default:
+		return ", stopped before the end of the input"
+	}
 }
 
 // say writes to stderr at the end, when nothing else is written there.

@@ -11,7 +11,13 @@ func TestExitStatusAndSummary(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "log")
 	script := `case $1 in *7) exit 7;; *9) kill -9 $$;; esac; echo $1`
 	_, stderr, status := runToEnd(t, lines(20), "map", "--joblog", log, "--", "sh", "-c", script, "sh")
-	if want := "multiproc: 20 items: 16 done, 4 failed, 0 timeout, 0 lost, 0 cancelled\n"; stderr != want || status != 1 {
+	want := `multiproc: item 7 ("7"): exited with status 7
+multiproc: item 9 ("9"): killed by signal 9 (killed)
+multiproc: item 17 ("17"): exited with status 7
+multiproc: item 19 ("19"): killed by signal 9 (killed)
+multiproc: 20 items: 16 done, 4 failed, 0 timeout, 0 lost, 0 cancelled
+`
+	if stderr != want || status != 1 {
 		t.Errorf("status %d, stderr %q", status, stderr)
 	}
 	content, err := os.ReadFile(log)
@@ -39,8 +45,26 @@ func TestCommandThatCannotBeRun(t *testing.T) {
 
 func TestFailFast(t *testing.T) {
 	stdout, stderr, status := runToEnd(t, lines(1000), "map", "-j1", "--fail-fast", "--", "sh", "-c", "echo $1; [ $1 -lt 3 ]", "sh")
-	if stdout != "1\n2\n3\n" || status != exitFailed || !strings.Contains(stderr, "3 items: 2 done, 1 failed") {
+	if stdout != "1\n2\n3\n" || status != exitFailed || !strings.Contains(stderr, "3 items: 2 done, 1 failed, 0 timeout, 0 lost, 0 cancelled, stopped before the end of the input\n") {
 		t.Errorf("status %d, %q, %q", status, stdout, stderr)
+	}
+}
+
+func TestListedItemsThatWereNotBegunAreCounted(t *testing.T) {
+	_, stderr, _ := runToEnd(t, "", "map", "-j1", "--fail-fast", "--", "false", ":::", "a", "b", "c")
+	if !strings.Contains(stderr, "1 item: 0 done, 1 failed, 0 timeout, 0 lost, 0 cancelled, 2 not begun\n") {
+		t.Errorf("stderr %q", stderr)
+	}
+}
+
+// Thousands of failures must not bury everything else.
+func TestFailuresAreToldUpToABound(t *testing.T) {
+	_, stderr, _ := runToEnd(t, lines(100), "map", "--", "false")
+	if n := strings.Count(stderr, "exited with status 1\n"); n != shownFailures {
+		t.Errorf("%d failures told", n)
+	}
+	if !strings.Contains(stderr, "multiproc: and 80 more failures; --joblog FILE tells all\n") {
+		t.Errorf("stderr %q", stderr)
 	}
 }
 
@@ -99,7 +123,7 @@ func TestWithoutATemporaryFolderSmallOutputsAreFine(t *testing.T) {
 	if status := p.wait(); status != exitFailed || !strings.HasPrefix(p.stdout.String(), "small\n") {
 		t.Errorf("status %d, %q", status, p.stdout.String())
 	}
-	for _, want := range []string{"/no/such/folder", "1 done, 1 failed"} {
+	for _, want := range []string{"temporary folder /no/such/folder: no such file or directory (set TMPDIR to one that can be written to)", "1 done, 1 failed"} {
 		if !strings.Contains(p.stderr.String(), want) {
 			t.Errorf("stderr does not have %q: %s", want, p.stderr.String())
 		}

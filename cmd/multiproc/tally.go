@@ -13,6 +13,41 @@ type tally struct {
 	mu     sync.Mutex // guards the fields below
 	counts map[joblog.Outcome]int64
 	total  int64
+	said   int64 // items of which it was said how they failed
+	unsaid int64 // and those that would have been too many
+}
+
+// line returns the message of a verdict as it is written to stderr, or nothing
+// when there is none or it was said of so many items that the rest is counted.
+// What was lost, and its output with it, is always said.
+func (t *tally) line(task task, v *verdict) string {
+	line := v.line(task.seq, task.item.Text)
+	if line == "" || v.entry.Outcome != joblog.Failed && v.entry.Outcome != joblog.Timeout {
+		return line
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.said == shownFailures {
+		t.unsaid++
+		return ""
+	}
+	t.said++
+	return line
+}
+
+// rest returns a line that counts the items of which it was not said how they
+// failed, or nothing.
+func (t *tally) rest(logged bool) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.unsaid == 0 {
+		return ""
+	}
+	hint := "--joblog FILE tells all"
+	if logged {
+		hint = "the job log tells all"
+	}
+	return fmt.Sprintf("multiproc: and %d more failures; %s\n", t.unsaid, hint)
 }
 
 func (t *tally) add(o joblog.Outcome) {
@@ -39,15 +74,15 @@ func (t *tally) failures() int64 {
 	return t.total - t.counts[joblog.Done]
 }
 
-// summary returns a line that counts each outcome.
-func (t *tally) summary() string {
+// summary returns a line that counts each outcome, with a remark at its end.
+func (t *tally) summary(remark string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	parts := make([]string, 0, len(joblog.Outcomes))
 	for _, o := range joblog.Outcomes {
 		parts = append(parts, fmt.Sprintf("%d %s", t.counts[o], o))
 	}
-	return fmt.Sprintf("multiproc: %s: %s\n", count(t.total), strings.Join(parts, ", "))
+	return fmt.Sprintf("multiproc: %s: %s%s\n", count(t.total), strings.Join(parts, ", "), remark)
 }
 
 // count returns a number of items in words.

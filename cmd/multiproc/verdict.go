@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/multiproc-go/multiproc/cmd/multiproc/internal/command"
@@ -15,8 +16,13 @@ import (
 	"github.com/multiproc-go/multiproc/pool"
 )
 
-// shownItem is how many bytes of an item are shown in a message.
-const shownItem = 120
+const (
+	// shownItem is how many bytes of an item are shown in a message.
+	shownItem = 120
+
+	// shownFailures is of how many items that failed or timed out it is said how.
+	shownFailures = 20
+)
 
 // verdict is what became of an item in one attempt.
 type verdict struct {
@@ -41,8 +47,12 @@ func reported(r *command.Report, timeout time.Duration) verdict {
 		if r.CutOff {
 			v.message = "output is cut off where the command exited: something it left running holds it open"
 		}
-	default:
+	case r.Fault != "":
 		v.message = r.Fault
+	case r.Signal != 0:
+		v.message = fmt.Sprintf("killed by signal %d (%v)", r.Signal, syscall.Signal(r.Signal))
+	default:
+		v.message = fmt.Sprintf("exited with status %d", r.Exit)
 	}
 	return v
 }
@@ -63,7 +73,7 @@ func unreported(ctx context.Context, err error, timeout time.Duration) verdict {
 		v.message = fmt.Sprintf("lost with what it had written: %v", err)
 	case errors.Is(err, pool.ErrTaskTimeout):
 		v.entry.Outcome = joblog.Timeout
-		v.message = timeoutMessage(timeout)
+		v.message = timeoutMessage(timeout) + "; its worker process did not answer"
 	case errors.Is(err, pool.ErrPoolBroken), errors.Is(err, pool.ErrClosed):
 		v.entry.Outcome = joblog.Cancelled
 		v.fatal = err

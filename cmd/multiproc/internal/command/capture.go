@@ -43,13 +43,13 @@ func (c *capture) spill(p []byte) error {
 		}
 		c.file = file
 		if _, err := file.Write(c.inline); err != nil {
-			return err
+			return spool.Explain(err)
 		}
 		c.inline = nil
 	}
 	n, err := c.file.Write(p)
 	c.size += int64(n)
-	return err
+	return spool.Explain(err)
 }
 
 // finish closes the file and returns what was captured.

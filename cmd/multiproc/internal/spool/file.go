@@ -26,12 +26,12 @@ type Handle struct {
 func Create() (*File, error) {
 	f, path, err := create(os.TempDir())
 	if err != nil {
-		return nil, fmt.Errorf("temporary file for output: %w", err)
+		return nil, Explain(err)
 	}
 	device, ino, err := identify(f)
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("temporary file for output: %w", err)
+		return nil, Explain(err)
 	}
 	return &File{File: f, handle: Handle{Path: path, Device: device, Ino: ino}}, nil
 }
@@ -43,7 +43,7 @@ func (f *File) Handle() Handle { return f.handle }
 func (f *File) Size() (int64, error) {
 	info, err := f.Stat()
 	if err != nil {
-		return 0, fmt.Errorf("temporary file for output: %w", err)
+		return 0, Explain(err)
 	}
 	return info.Size(), nil
 }
@@ -74,6 +74,22 @@ func (h Handle) Open() (*os.File, error) {
 		return nil, fmt.Errorf("temporary file for output: %w", err)
 	}
 	return f, nil
+}
+
+// Explain returns an error of a temporary file as one that names the folder and
+// says what to do. It returns nil for nil.
+func Explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	advice := "that can be written to"
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		advice = "with more space"
+	}
+	if inPath := (*os.PathError)(nil); errors.As(err, &inPath) {
+		err = inPath.Err // the path may be one in /proc, which says nothing
+	}
+	return fmt.Errorf("temporary folder %s: %w (set TMPDIR to one %s)", os.TempDir(), err, advice)
 }
 
 // identify returns the two numbers that tell f from every other open file.

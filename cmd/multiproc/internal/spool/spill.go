@@ -1,7 +1,6 @@
 package spool
 
 import (
-	"fmt"
 	"io"
 	"sync"
 )
@@ -43,7 +42,7 @@ func (s *Spill) Append(r io.Reader, size int64) (*Piece, error) {
 	to := io.NewOffsetWriter(piece.generation.file.File, piece.offset)
 	if _, err := io.CopyN(to, r, size); err != nil {
 		piece.Drop()
-		return nil, fmt.Errorf("temporary file for output: %w", err)
+		return nil, Explain(err)
 	}
 	return piece, nil
 }
