@@ -18,11 +18,13 @@ import (
 // the standard library.
 type layer struct {
 	ours      []string // layers of this module; tests keep to these too
+	forTests  []string // layers that tests may import besides
 	libraries []string // import path prefixes
 }
 
 // layers is the import table of ARCHITECTURE.md. A new package is entered here and there. Generated messages import
-// tinylib/msgp wherever they stand; pool maps the page that it shares with a worker through x/sys.
+// tinylib/msgp wherever they stand, and generated proxies import wire; pool maps the page that it shares with a worker through x/sys; sync writes and reads
+// the arguments of its calls with tinylib/msgp, and its tests start managers, which takes spawn.TestMain.
 var layers = map[string]layer{
 	"wire": {
 		libraries: []string{"github.com/tinylib/msgp"},
@@ -39,7 +41,9 @@ var layers = map[string]layer{
 		libraries: []string{"github.com/oklog/run"},
 	},
 	"sync": {
-		ours: []string{"wire", "manager"},
+		ours:      []string{"wire", "manager"},
+		forTests:  []string{"spawn"},
+		libraries: []string{"github.com/tinylib/msgp"},
 	},
 	"pool": {
 		ours: []string{"wire", "spawn", "finalize", "manager"},
@@ -51,11 +55,11 @@ var layers = map[string]layer{
 		ours: []string{"wire", "finalize", "spawn", "manager", "sync", "pool"},
 		libraries: []string{
 			"github.com/alecthomas/kong", "github.com/oklog/run", "github.com/schollz/progressbar/v3",
-			"golang.org/x/sys", "golang.org/x/term",
+			"golang.org/x/sys", "golang.org/x/term", "golang.org/x/tools/go/packages",
 		},
 	},
 	"examples": {
-		ours: []string{"spawn", "manager", "sync", "pool"},
+		ours: []string{"spawn", "manager", "sync", "pool", "wire"},
 	},
 	"integration": {
 		ours: []string{"wire", "finalize", "spawn", "manager", "sync", "pool"},
@@ -113,6 +117,11 @@ func TestLayersForbidden(t *testing.T) {
 			"sideways", listedPackage{ImportPath: "sync", Imports: []string{modulePath + "/pool"}},
 			[]string{"sync may not import pool"},
 		},
+		{"layer for tests in a test", listedPackage{ImportPath: "sync", XTestImports: []string{modulePath + "/spawn"}}, nil},
+		{
+			"layer for tests elsewhere", listedPackage{ImportPath: "sync", Imports: []string{modulePath + "/spawn"}},
+			[]string{"sync may not import spawn"},
+		},
 		{
 			"upward in tests", listedPackage{
 				ImportPath:   "finalize",
@@ -167,6 +176,7 @@ func forbiddenImports(packages []listedPackage) []string {
 		libraries := layers[own].libraries
 		faults = append(faults, outside(name, pkg.Imports, allowed, libraries)...)
 
+		allowed = append(allowed, layers[own].forTests...)
 		libraries = slices.Concat(libraries, testLibraries)
 		faults = append(faults, outside(name+" (tests)", pkg.TestImports, allowed, libraries)...)
 		faults = append(faults, outside(name+" (tests)", pkg.XTestImports, allowed, libraries)...)

@@ -12,7 +12,7 @@ import (
 //
 // Errors: what the function returned or its panic, as *RemoteError; *WorkerLostError; ErrTaskTimeout;
 // ErrPoolBroken; ErrClosed; ErrTaskTooLarge; context.Cause(ctx); an error of the argument's encoding.
-func (f *Function[A, R]) Apply(ctx context.Context, p *Pool, arg A) (R, error) {
+func (f *Function[A, R]) Apply(ctx context.Context, p Runner, arg A) (R, error) {
 	result, err := f.ApplyAsync(ctx, p, arg)
 	if err != nil {
 		var zero R
@@ -24,7 +24,7 @@ func (f *Function[A, R]) Apply(ctx context.Context, p *Pool, arg A) (R, error) {
 // ApplyAsync submits one task and returns its result to come. The argument is encoded before it returns, so
 // the caller may change it then. It blocks while the pool's queue is full. The context governs the task
 // until it has ended, not the submission alone. Errors: as Apply's, when they are known at once.
-func (f *Function[A, R]) ApplyAsync(ctx context.Context, p *Pool, arg A) (*AsyncResult[R], error) {
+func (f *Function[A, R]) ApplyAsync(ctx context.Context, p Runner, arg A) (*AsyncResult[R], error) {
 	if err := p.admissible(ctx); err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func (f *Function[A, R]) ApplyAsync(ctx context.Context, p *Pool, arg A) (*Async
 	if err != nil {
 		return nil, err
 	}
-	if err := p.submit(ctx, []task{{job: j, index: 0, arg: encoded}}); err != nil {
+	if err := p.submitOne(ctx, task{job: j, arg: encoded}); err != nil {
 		j.release(0)
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (f *Function[A, R]) ApplyAsync(ctx context.Context, p *Pool, arg A) (*Async
 // ended. When some failed, the error is a *MapError that holds each one's, and their results are zero; the
 // others' are there. When ctx ends, what has not ended is cancelled, as in Apply. Inputs are sent in
 // batches whose size follows from how long tasks take; nothing is to be tuned.
-func (f *Function[A, R]) Map(ctx context.Context, p *Pool, inputs []A) ([]R, error) {
+func (f *Function[A, R]) Map(ctx context.Context, p Runner, inputs []A) ([]R, error) {
 	m, err := f.newMap(ctx, p, len(inputs))
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (f *Function[A, R]) Map(ctx context.Context, p *Pool, inputs []A) ([]R, err
 
 // MapAsync is Map without the wait for its end. It reads inputs until the last task is in the pool's
 // queue: leave the slice unchanged until the result is there.
-func (f *Function[A, R]) MapAsync(ctx context.Context, p *Pool, inputs []A) (*AsyncResult[[]R], error) {
+func (f *Function[A, R]) MapAsync(ctx context.Context, p Runner, inputs []A) (*AsyncResult[[]R], error) {
 	m, err := f.newMap(ctx, p, len(inputs))
 	if err != nil {
 		return nil, err
@@ -77,23 +77,23 @@ func (f *Function[A, R]) MapAsync(ctx context.Context, p *Pool, inputs []A) (*As
 // Iterator leaves it, and it ends at its next yield. A panic in it is raised by Next.
 //
 // The context governs all tasks. The Iterator must be read to its end or closed.
-func (f *Function[A, R]) IMap(ctx context.Context, p *Pool, inputs iter.Seq[A]) *Iterator[R] {
+func (f *Function[A, R]) IMap(ctx context.Context, p Runner, inputs iter.Seq[A]) *Iterator[R] {
 	return f.iterate(ctx, p, infallible(inputs), true)
 }
 
 // IMapUnordered is IMap with the results in the order in which tasks end. Result.Index tells whose each is.
-func (f *Function[A, R]) IMapUnordered(ctx context.Context, p *Pool, inputs iter.Seq[A]) *Iterator[R] {
+func (f *Function[A, R]) IMapUnordered(ctx context.Context, p Runner, inputs iter.Seq[A]) *Iterator[R] {
 	return f.iterate(ctx, p, infallible(inputs), false)
 }
 
 // IMapErr is IMap over a sequence that can fail. An input that comes with an error is not run: the error is
 // the result at its place, and reading goes on. (A sequence that cannot go on after an error just ends.)
-func (f *Function[A, R]) IMapErr(ctx context.Context, p *Pool, inputs iter.Seq2[A, error]) *Iterator[R] {
+func (f *Function[A, R]) IMapErr(ctx context.Context, p Runner, inputs iter.Seq2[A, error]) *Iterator[R] {
 	return f.iterate(ctx, p, inputs, true)
 }
 
 // IMapUnorderedErr is IMapErr with the results in the order in which tasks end.
-func (f *Function[A, R]) IMapUnorderedErr(ctx context.Context, p *Pool, inputs iter.Seq2[A, error]) *Iterator[R] {
+func (f *Function[A, R]) IMapUnorderedErr(ctx context.Context, p Runner, inputs iter.Seq2[A, error]) *Iterator[R] {
 	return f.iterate(ctx, p, inputs, false)
 }
 

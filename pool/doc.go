@@ -23,6 +23,18 @@
 // run a sequence, which may be endless, and yield results as they come. Nobody tunes a chunk size: how many
 // tasks travel together, and how many are sent ahead of a worker, follows from how long they take.
 //
+// # In a manager
+//
+// A Hosted is a pool in a manager, which several processes share; wherever a function's method takes a Runner, it takes
+// that as well as a *Pool:
+//
+//	h, err := pool.NewHosted(ctx, m, &pool.Options{Workers: 8}, nil)
+//	...
+//	thumb, err := thumbnail.Apply(ctx, h, job)
+//
+// It is passed to another process as part of any value. A client that dies takes its own tasks with it and nobody
+// else's. ApplyShared and IMapShared leave results in the manager, as shared objects that any process can ask.
+//
 // # When things die
 //
 // The pool knows of each task whether a worker has begun it, because a worker marks that in memory that it

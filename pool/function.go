@@ -56,7 +56,7 @@ func RegisterNamed[A, R any](name string, fn func(context.Context, A) (R, error)
 	if err != nil {
 		panic(fmt.Sprintf("pool.Register(%s): result: %v", name, err))
 	}
-	e := &entry{name: name, run: runner(fn, args, results)}
+	e := &entry{name: name, holds: results.MayHoldProxy(), run: runner(fn, args, results)}
 	functions.add(e)
 	return &Function[A, R]{entry: e, args: args, results: results}
 }
@@ -76,6 +76,7 @@ func (f *Function[A, R]) WithTimeout(d time.Duration) *Function[A, R] {
 type entry struct {
 	name  string
 	index uint32 // its place in the sorted table; the function's name in task records
+	holds bool   // its results may hold proxies
 	run   func(ctx context.Context, arg, out []byte) ([]byte, error)
 }
 
@@ -101,12 +102,26 @@ func runner[A, R any](fn func(context.Context, A) (R, error), args *wire.Codec[A
 		if call.result, err = fn(ctx, call.arg); err != nil {
 			return out, err
 		}
+		before := len(out)
 		out, err = results.Append(out, &call.result)
+		if err == nil && results.MayHoldProxy() {
+			err = holdResult(ctx, out[before:])
+		}
 		if err != nil {
 			return out, fmt.Errorf("pool: the worker cannot encode the result: %w", err)
 		}
 		return out, nil
 	}
+}
+
+// holdResult keeps the objects alive whose proxies are in a result, until the parent has decoded it, even if this process
+// dies before that. It is the parent's arrival that ends it, not a Release.
+func holdResult(ctx context.Context, encoded []byte) error {
+	tokens, err := wire.FindTokens(encoded)
+	if err != nil || len(tokens) == 0 {
+		return err
+	}
+	return wire.Hold(ctx, tokens)
 }
 
 // table holds the registered functions of the program. A function's index is its place among the sorted
@@ -156,6 +171,13 @@ func (t *table) seal() {
 		}
 		hash.Sum(t.digest[:0])
 	})
+}
+
+// named returns the function of a name, nil when there is none.
+func (t *table) named(name string) *entry {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.byName[name]
 }
 
 // lookup returns the function of an index, nil when there is none. The table must be sealed.

@@ -48,20 +48,20 @@ type slot[R any] struct {
 	there bool
 }
 
-func (f *Function[A, R]) newIterator(ctx context.Context, p *Pool, ordered bool) *Iterator[R] {
-	it := &Iterator[R]{job: f.newJob(ctx, p, false), codec: f.results, ordered: ordered, bytes: p.options.ResultBytes}
+func (f *Function[A, R]) newIterator(ctx context.Context, p Runner, ordered bool) *Iterator[R] {
+	it := &Iterator[R]{job: f.newJob(ctx, p, false), codec: f.results, ordered: ordered, bytes: p.settings().ResultBytes}
 	it.ready.L, it.room.L = &it.mu, &it.mu
 	it.job.sink = it
 	return it
 }
 
 // iterate starts an Iterator. A pool that takes no tasks is told by the first Next.
-func (f *Function[A, R]) iterate(ctx context.Context, p *Pool, inputs iter.Seq2[A, error], ordered bool) *Iterator[R] {
-	it := f.newIterator(ctx, p, ordered)
+func (f *Function[A, R]) iterate(ctx context.Context, p Runner, inputs iter.Seq2[A, error], ordered bool) *Iterator[R] {
 	err := p.admissible(ctx)
 	if err == nil {
-		err = p.begin()
+		err = p.begin(ctx)
 	}
+	it := f.newIterator(ctx, p, ordered)
 	if err != nil {
 		it.failure, it.exhausted, it.released = err, true, true
 		return it

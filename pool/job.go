@@ -13,7 +13,7 @@ import (
 // job is what one call of a caller makes: one task, or the many of a Map. It is known to the pool's queue and
 // links by its tasks, and to its caller by the sink that takes their outcomes.
 type job struct {
-	pool    *Pool
+	pool    Runner
 	ctx     context.Context
 	entry   *entry
 	timeout time.Duration // how long a task may run; 0: for ever
@@ -55,10 +55,10 @@ type sink interface {
 	settle(index int, o outcome)
 }
 
-func (f *Function[A, R]) newJob(ctx context.Context, p *Pool, single bool) *job {
+func (f *Function[A, R]) newJob(ctx context.Context, p Runner, single bool) *job {
 	timeout := f.timeout
 	if timeout == 0 {
-		timeout = p.options.TaskTimeout
+		timeout = p.settings().TaskTimeout
 	}
 	return &job{
 		pool: p, ctx: ctx, entry: f.entry, timeout: max(0, timeout),
@@ -119,8 +119,8 @@ func encode[A any](ctx context.Context, j *job, codec *wire.Codec[A], index int,
 	if err != nil {
 		return dst, fmt.Errorf("pool: %s: cannot encode the argument: %w", j.entry.name, err)
 	}
-	if size := int64(len(encoded) - before); size > j.pool.options.MaxPayload {
-		return dst, fmt.Errorf("%w: %s: the argument is %d bytes, MaxPayload is %d", ErrTaskTooLarge, j.entry.name, size, j.pool.options.MaxPayload)
+	if size := int64(len(encoded) - before); size > j.pool.settings().MaxPayload {
+		return dst, fmt.Errorf("%w: %s: the argument is %d bytes, MaxPayload is %d", ErrTaskTooLarge, j.entry.name, size, j.pool.settings().MaxPayload)
 	}
 	if j.holds {
 		if err := j.hold(ctx, index, encoded[before:]); err != nil {

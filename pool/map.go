@@ -28,11 +28,11 @@ type mapJob[R any] struct {
 }
 
 // newMap makes a Map's job, and has the pool wait for its inputs until end is called.
-func (f *Function[A, R]) newMap(ctx context.Context, p *Pool, tasks int) (*mapJob[R], error) {
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+func (f *Function[A, R]) newMap(ctx context.Context, p Runner, tasks int) (*mapJob[R], error) {
+	if err := p.admissible(ctx); err != nil {
+		return nil, err
 	}
-	if err := p.begin(); err != nil {
+	if err := p.begin(ctx); err != nil {
 		return nil, err
 	}
 	j := f.newJob(ctx, p, false)
@@ -48,7 +48,10 @@ func (f *Function[A, R]) newMap(ctx context.Context, p *Pool, tasks int) (*mapJo
 
 // feed encodes inputs and hands them to the queue. What cannot be encoded or submitted fails on its own.
 func (f *Function[A, R]) feed(ctx context.Context, m *mapJob[R], inputs []A) {
-	batch := min(feedTasks, len(inputs), m.job.pool.options.QueueTasks)
+	batch := min(feedTasks, len(inputs))
+	if most := m.job.pool.settings().QueueTasks; most > 0 { // a hosted pool's is its own affair
+		batch = min(batch, most)
+	}
 	tasks := make([]task, 0, batch)
 	for at := 0; at < len(inputs); {
 		tasks = tasks[:0]

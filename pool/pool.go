@@ -218,7 +218,7 @@ func (p *Pool) refusal() error {
 }
 
 // begin announces a source of many tasks, which Shutdown lets come to its end. It returns why it is too late for that.
-func (p *Pool) begin() error {
+func (p *Pool) begin(context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.state != open {

@@ -15,19 +15,19 @@ var withValue = []string{"-j", "--workers", "--items", "--timeout", "--retries",
 // with a reason later.
 func prepareArguments(arguments []string) ([]string, error) {
 	if len(arguments) == 0 {
-		return nil, errors.New("nothing to do (multiproc map ..., or multiproc version)")
+		return nil, errors.New("nothing to do (multiproc map, multiproc proxy, or multiproc version)")
 	}
 	switch first := arguments[0]; {
 	case first == "--version":
 		return append([]string{"version"}, arguments[1:]...), nil
 	case first == "map":
 		return prepareFlags(arguments)
-	case first == "version", first == "-h", first == "--help":
+	case first == "proxy", first == "version", first == "-h", first == "--help":
 		return arguments, nil
 	case strings.HasPrefix(first, "-"):
 		return nil, fmt.Errorf("%s: flags come after the word map (multiproc map [flags] -- COMMAND)", first)
 	default:
-		return nil, fmt.Errorf("unknown command %q (there are map and version; to run a command: multiproc map -- %[1]s)", first)
+		return nil, fmt.Errorf("unknown command %q (there are map, proxy and version; to run a command: multiproc map -- %[1]s)", first)
 	}
 }
 

@@ -33,8 +33,9 @@ func (e exitStatus) ExitCode() int { return int(e) }
 
 // grammar is the command line.
 type grammar struct {
-	Map     mapFlags `cmd:"" help:"Run a command for each item of the input, in worker processes."`
-	Version struct{} `cmd:"" help:"Print the version."`
+	Map     mapFlags   `cmd:"" help:"Run a command for each item of the input, in worker processes."`
+	Proxy   proxyFlags `cmd:"" help:"Write a typed proxy for a Go type whose values live in a manager (for go generate)."`
+	Version struct{}   `cmd:"" help:"Print the version."`
 }
 
 type mapFlags struct {
@@ -109,22 +110,34 @@ func (w *whole) UnmarshalText(text []byte) error {
 func execute(ctx context.Context, arguments []string) error {
 	var g grammar
 	command, done, err := parse(&g, arguments, os.Stdout)
-	if err == nil && !done && command == "version" {
+	if err != nil || done {
+		return usage(command, err)
+	}
+	switch command {
+	case "version":
 		_, err := fmt.Println(version())
 		return err
+	case "proxy":
+		return g.Proxy.run(ctx)
 	}
-	if err == nil && !done {
-		var p *plan
-		if p, err = g.Map.plan(); err == nil {
-			defer p.close()
-			return runMap(ctx, p)
-		}
-	}
+	p, err := g.Map.plan()
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "multiproc: %v\nTry 'multiproc map --help'.\n", err)
-		return exitStatus(exitUsage)
+		return usage(command, err)
 	}
-	return nil
+	defer p.close()
+	return runMap(ctx, p)
+}
+
+// usage tells what is wrong with a command line.
+func usage(command string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if command == "" {
+		command = "map"
+	}
+	fmt.Fprintf(os.Stderr, "multiproc: %v\nTry 'multiproc %s --help'.\n", err, command)
+	return exitStatus(exitUsage)
 }
 
 // How kong writes the usage of map, and how it is easier to understand.
@@ -152,14 +165,14 @@ func parse(g *grammar, arguments []string, help io.Writer) (command string, done
 	if arguments, err = prepareArguments(arguments); err != nil {
 		return "", false, err
 	}
-	parsed, err := parser.Parse(arguments)
+	parsed, err := parser.Parse(singleDashes(arguments))
 	switch {
 	case done:
 		text := strings.Replace(page.String(), kongMapUsage, mapUsage, 1)
 		_, err = io.WriteString(help, text)
 		return "", true, err
 	case err != nil:
-		return "", false, err
+		return attempted(arguments), false, err
 	default:
 		return parsed.Selected().Name, false, nil
 	}

@@ -1,6 +1,7 @@
-// Command multiproc runs commands in worker processes.
+// Command multiproc runs commands in worker processes, and writes proxies for Go types that processes share.
 //
 //	multiproc map [flags] -- COMMAND [ARG...] [::: ITEM...]
+//	multiproc proxy -type T [flags]
 //	multiproc version
 //
 // Flags stand before the command.
@@ -90,6 +91,22 @@
 //	141  nobody reads standard output any more; what ran was killed
 //	143  SIGTERM
 //
+// # Proxies
+//
+// Proxy reads the Go package in the current folder and writes one more file of it, for values of T that live in a
+// manager (see package manager): TProxy, which calls T's methods from any process, a constructor, and what registers T
+// with every manager of the program, with a table that calls the methods without reflection. It is meant for go
+// generate:
+//
+//	//go:generate go run github.com/multiproc-go/multiproc/cmd/multiproc proxy -type Counter
+//	type Counter struct{ ... }
+//
+// T's values are made by the function newT or NewT, whose arguments become those of NewTProxy, or else are zero. Names
+// are exported where T is. What cannot be called from another process is told, all of it, each with file and line, and
+// then nothing is written: methods that take or return channels, functions, interfaces with methods, unexported types,
+// or structs with such parts; several results; generic types. --methods chooses among the methods, --shared names
+// those whose result becomes a shared object of its own. multiproc proxy --help has the other flags.
+//
 // # How it is made
 //
 // In the order in which an item goes: cli.go, arguments.go and plan.go turn the
@@ -100,5 +117,6 @@
 // tally.go say what became of it. Package internal/command is what runs in the
 // worker. The other internal packages are items (reading), argv (arguments),
 // spool and output (keeping and printing), stdio (streams that can be given
-// up), joblog and progress.
+// up), joblog and progress. proxygen.go is all of multiproc proxy but for package
+// internal/proxygen.
 package main

@@ -1,0 +1,56 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/multiproc-go/multiproc/spawn"
+)
+
+// runServer is the body of a manager's process.
+func runServer(ctx context.Context, child *spawn.Child) error {
+	s, err := decode[setup](child.Argument)
+	if err != nil {
+		return err
+	}
+	options, err := s.options()
+	if err != nil {
+		return err
+	}
+	server, err := newServer(options)
+	if err != nil {
+		return err
+	}
+	server.directory = s.Directory // its owner may die first
+	if err := server.initialize(s.Initializer, s.Argument); err != nil {
+		return errors.Join(err, server.Close())
+	}
+	if err := child.Hello(server.Address()); err != nil {
+		return errors.Join(err, server.Close())
+	}
+	err = server.Serve(ctx)
+	cause := context.Cause(ctx)
+	switch {
+	case ctx.Err() == nil:
+		return err
+	case errors.As(cause, new(*spawn.SignalError)):
+		return cause
+	}
+	return nil // it was asked to stop, or its parent has gone
+}
+
+// options are the server's: methods get half of the time that the process has.
+func (s *setup) options() (Options, error) {
+	o := Options{
+		Address: s.Address, Key: s.Key, Name: s.Name, InsecureTCP: s.InsecureTCP, Grace: s.Grace / 2,
+		TransitGrace: s.TransitGrace, HandshakeTimeout: s.Handshake, MaxMessage: s.MaxMessage, MaxCalls: s.MaxCalls,
+		OutputLimit: s.OutputLimit, VerdictTimeout: s.VerdictTimeout,
+	}
+	if s.Security != "" {
+		if o.Security = securityNamed(s.Security); o.Security == nil {
+			return o, fmt.Errorf("manager: the security %q is not registered in the manager's process", s.Security)
+		}
+	}
+	return o.normalised()
+}

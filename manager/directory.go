@@ -1,0 +1,184 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/multiproc-go/multiproc/finalize"
+)
+
+// A register is what a process knows of managers: the sessions it has, the servers in it, and how to reach others.
+type register struct {
+	mu          sync.Mutex // guards the fields below
+	servers     map[string]*Server
+	links       map[string][]*link // sessions by address, the oldest first: a decoded proxy belongs to the first
+	opening     map[string]*opening
+	credentials map[string]*knownCredential
+}
+
+// directory is the process's register.
+var directory = &register{
+	servers: map[string]*Server{}, links: map[string][]*link{}, opening: map[string]*opening{},
+	credentials: map[string]*knownCredential{},
+}
+
+// An opening is a session that is being opened because a proxy arrived.
+type opening struct {
+	done chan struct{} // closed when link or err is set
+	link *link
+	err  error
+}
+
+// A knownCredential is one that a Manager was opened with, or that this process has inherited.
+type knownCredential struct {
+	credential
+	users int // Managers that are open; an inherited one has one more for ever
+}
+
+func (r *register) enterServer(s *Server) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.servers[s.Address()] = s
+}
+
+func (r *register) leaveServer(s *Server) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.servers[s.Address()] == s {
+		delete(r.servers, s.Address())
+	}
+}
+
+func (r *register) enterLink(l *link) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.links[l.address] = append(r.links[l.address], l)
+}
+
+func (r *register) leaveLink(l *link) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	left := slices.DeleteFunc(r.links[l.address], func(other *link) bool { return other == l })
+	if len(left) == 0 {
+		delete(r.links, l.address)
+		return
+	}
+	r.links[l.address] = left
+}
+
+// learn notes how to reach a manager. forget undoes it once.
+func (r *register) learn(address string, c credential) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	known := r.credentials[address]
+	if known == nil {
+		known = &knownCredential{}
+		r.credentials[address] = known
+	}
+	known.credential = c
+	known.users++
+}
+
+func (r *register) forget(address string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if known := r.credentials[address]; known != nil {
+		if known.users--; known.users == 0 {
+			delete(r.credentials, address)
+		}
+	}
+}
+
+// liveLocked returns a session with the manager at an address.
+func (r *register) liveLocked(address string) *link {
+	for _, l := range r.links[address] {
+		if l.alive() {
+			return l
+		}
+	}
+	return nil
+}
+
+// lender returns the session through which a message has come with a reference to an object, made a handle; or nil.
+func (r *register) lender(address string, id uint64) *link {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range r.links[address] {
+		if l.alive() && l.takeLent(id) {
+			return l
+		}
+	}
+	return nil
+}
+
+// link returns the session of this process with the manager at an address, which it opens if there is none. It blocks
+// until then, or until ctx ends.
+func (r *register) link(ctx context.Context, address string) (*link, error) {
+	for {
+		r.mu.Lock()
+		if l := r.liveLocked(address); l != nil {
+			r.mu.Unlock()
+			return l, nil
+		}
+		o := r.opening[address]
+		if o == nil {
+			return r.openUnlocking(ctx, address)
+		}
+		r.mu.Unlock()
+		select {
+		case <-o.done:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("manager: connect to %s: %w", address, context.Cause(ctx))
+		}
+		// One that failed because its own context had ended says nothing about this one.
+		if o.err == nil || !errors.Is(o.err, context.Canceled) && !errors.Is(o.err, context.DeadlineExceeded) {
+			return o.link, o.err
+		}
+	}
+}
+
+// openUnlocking opens a session that lives as long as the process, and unlocks the register.
+func (r *register) openUnlocking(ctx context.Context, address string) (*link, error) {
+	o := &opening{done: make(chan struct{})}
+	r.opening[address] = o
+	server, known := r.servers[address], r.credentials[address]
+	r.mu.Unlock()
+	if server != nil {
+		o.link, o.err = server.connectLocally(ctx)
+	} else {
+		o.link, o.err = reach(ctx, address, known)
+	}
+	if o.err == nil {
+		l := o.link
+		finalize.Register(finalize.PriorityManager, func(context.Context) error { return l.close() })
+	}
+	r.mu.Lock()
+	delete(r.opening, address)
+	r.mu.Unlock()
+	close(o.done)
+	return o.link, o.err
+}
+
+// reach connects to the manager that a proxy names.
+func reach(ctx context.Context, text string, known *knownCredential) (*link, error) {
+	to, err := parseAddress(text)
+	if err != nil {
+		return nil, fmt.Errorf("manager: a proxy: %w", err)
+	}
+	c := credential{key: programKey()}
+	switch {
+	case known != nil:
+		c = known.credential
+	case to.network != "unix":
+		return nil, fmt.Errorf("manager: a proxy for an object at %s: this process has neither the key of that manager "+
+			"nor a session with it: call Connect first", text)
+	}
+	o, err := (*Options)(nil).normalised()
+	if err != nil {
+		return nil, err
+	}
+	return dial(ctx, to, c, &o)
+}

@@ -1,0 +1,97 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"github.com/multiproc-go/multiproc/wire"
+)
+
+// A link is the client's end of a session: one connection to one manager, and what this process refers to through it.
+type link struct {
+	caller  *wire.Caller
+	address string // as the manager itself knows it, and as it stands in tokens
+	session uint64
+	server  welcome
+	closed  atomic.Bool
+	close   func() error
+
+	mu     sync.Mutex // guards the fields below
+	held   table[uint64, *holding]
+	debts  debts
+	paying chan struct{} // closed when the goroutine that settles debts ends; nil without one
+
+	// Encoded proxies are kept for a moment; see keepEncoded.
+	encoded []*handle
+	fading  []*handle
+	fade    bool
+}
+
+// openLink greets the manager at the other end of a connection, which the link owns.
+func openLink(ctx context.Context, conn *wire.Conn, o *Options) (*link, error) {
+	l := &link{caller: wire.NewCaller(conn, &wire.CallOptions{VerdictTimeout: o.VerdictTimeout})}
+	l.close = sync.OnceValue(l.closeAll)
+	reply, err := l.caller.Call(ctx, serverObject, methodGreet, encode(greeting{
+		Version: protocolVersion, PID: os.Getpid(), Process: program.process(), Parent: program.parent(),
+		Name: processName(),
+	}))
+	if err == nil {
+		l.server, err = decode[welcome](reply.Payload)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("manager: greet: %w", l.explain(err)), l.caller.Close())
+	}
+	l.address, l.session = l.server.Address, l.server.Session
+	directory.enterLink(l)
+	return l, nil
+}
+
+// call calls a method. Errors of the session are those of this package.
+func (l *link) call(ctx context.Context, object uint64, method string, argument []byte) (wire.Reply, error) {
+	reply, err := l.caller.Call(ctx, object, method, argument)
+	if err != nil {
+		return reply, l.explain(err)
+	}
+	return reply, nil
+}
+
+// explain says in this package's terms what a session's end means to a call.
+func (l *link) explain(err error) error {
+	switch {
+	case errors.As(err, new(*wire.RemoteError)):
+		return err
+	case errors.Is(err, wire.ErrClosed):
+		return fmt.Errorf("%w here: %w", ErrClosed, err)
+	case errors.Is(err, wire.ErrConnectionLost):
+		return fmt.Errorf("%w: %w", ErrManagerLost, err)
+	}
+	return err
+}
+
+// closeAll ends the session and waits for its goroutines.
+func (l *link) closeAll() error {
+	l.closed.Store(true)
+	directory.leaveLink(l)
+	err := l.caller.Close()
+	l.mu.Lock()
+	paying := l.paying
+	l.mu.Unlock()
+	if paying != nil {
+		<-paying
+	}
+	return err
+}
+
+// alive reports whether calls can still succeed.
+func (l *link) alive() bool {
+	select {
+	case <-l.caller.Lost():
+		return false
+	default:
+		return !l.closed.Load()
+	}
+}

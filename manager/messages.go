@@ -1,0 +1,81 @@
+package manager
+
+import (
+	"fmt"
+
+	"github.com/multiproc-go/multiproc/wire"
+)
+
+// protocolVersion is what both ends must agree on in the greeting.
+const protocolVersion = 1
+
+// The server's own methods: those of object 0.
+const (
+	serverObject = 0
+
+	methodGreet     = "greet"     // who the client is, and where the server listens
+	methodCreate    = "create"    // make an object, or find a named one
+	methodRefer     = "refer"     // take references
+	methodRelease   = "release"   // let go of references
+	methodDispatch  = "dispatch"  // take references that outlive the session for a while
+	methodRecall    = "recall"    // let go of those
+	methodReceived  = "received"  // what a child had dispatched has arrived
+	methodMethods   = "methods"   // what an object's type exposes
+	methodCount     = "count"     // the number of objects
+	methodInfo      = "info"      // everything
+	methodPing      = "ping"      // nothing
+	methodTerminate = "terminate" // end the manager
+)
+
+// Methods that every object has.
+const (
+	methodValue    = "#value"
+	methodDescribe = "#describe"
+)
+
+// A greeting is what a client says of itself.
+type greeting struct {
+	Version int
+	PID     int
+	Process string // a random name of the process
+	Parent  string // that of the process that started it, if it is of this program
+	Name    string
+}
+
+// A welcome answers it.
+type welcome struct {
+	Version int
+	Address string
+	Session uint64
+	PID     int
+	Name    string
+}
+
+// A createRequest asks for an object.
+type createRequest struct {
+	Type     string
+	Name     string
+	Pinned   bool
+	Argument []byte
+}
+
+// encode and decode are for what this package itself sends.
+func encode[T any](v T) []byte {
+	codec, err := wire.CodecOf[T]()
+	if err == nil {
+		var encoded []byte
+		if encoded, err = codec.Append(nil, &v); err == nil {
+			return encoded
+		}
+	}
+	panic(fmt.Sprintf("manager: encode a %T: %v", v, err)) // these types and values always encode
+}
+
+func decode[T any](encoded []byte) (v T, err error) {
+	codec, err := wire.CodecOf[T]()
+	if err != nil {
+		return v, err
+	}
+	err = codec.Decode(encoded, &v)
+	return v, err
+}

@@ -1,0 +1,170 @@
+package manager
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/multiproc-go/multiproc/wire"
+)
+
+// A Session is one client's connection, as objects see it: the owner of holds and waits. Two sessions are the same when
+// their pointers are.
+type Session struct {
+	id     uint64
+	server *Server
+	since  time.Time
+	local  bool // in the server's own process
+	conn   *wire.Conn
+
+	client  atomic.Pointer[greeting] // nil until the client has greeted
+	calls   atomic.Int64             // in progress
+	transit *transit                 // what it has dispatched; of the registry
+
+	// Guarded by the registry's lock.
+	ended      bool
+	references table[uint64, int]
+	watched    map[uint64]*entry
+}
+
+// ID returns the session's number, which no other session of the manager has or will have.
+func (s *Session) ID() uint64 { return s.id }
+
+// PID returns the process that the session says it belongs to, or 0 before it said so.
+func (s *Session) PID() int {
+	if g := s.client.Load(); g != nil {
+		return g.PID
+	}
+	return 0
+}
+
+// String names the session and its process, for people.
+func (s *Session) String() string {
+	g := s.client.Load()
+	if g == nil {
+		return fmt.Sprintf("session %d", s.id)
+	}
+	return fmt.Sprintf("session %d of %s (pid %d)", s.id, g.Name, g.PID)
+}
+
+// serve answers the session's calls until its connection ends, and then takes back everything that it had.
+func (s *Session) serve(ctx context.Context) error {
+	o := &s.server.options
+	err := wire.Serve(ctx, s.conn, s.handle, &wire.ServeOptions{
+		Inline: s.immediate, MaxCalls: o.MaxCalls, OutputLimit: o.OutputLimit,
+	})
+	for _, e := range s.watching() {
+		e.object.(SessionWatcher).SessionEnded(s)
+	}
+	s.server.endTransit(s)
+	tellGone(s.server.registry.forget(s))
+	return err
+}
+
+// isEnding reports whether the connection is closed, so that nobody waits for an answer.
+func (s *Session) isEnding() bool { return s.conn.NetConn().SetWriteDeadline(time.Time{}) != nil }
+
+// watching returns the objects that are to be told of the session's end, the oldest first.
+func (s *Session) watching() []*entry {
+	r := s.server.registry
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	watched := make([]*entry, 0, len(s.watched))
+	for _, e := range s.watched {
+		watched = append(watched, e)
+	}
+	slices.SortFunc(watched, func(a, b *entry) int { return cmp.Compare(a.id, b.id) })
+	return watched
+}
+
+// forget takes all references of a session that is over.
+func (r *registry) forget(s *Session) (gone []*entry) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.ended = true
+	for id, count := range s.references.elements {
+		gone = r.dropLocked(gone, id, count)
+	}
+	s.references = table[uint64, int]{}
+	for _, e := range s.watched {
+		e.watchers = slices.DeleteFunc(e.watchers, func(w *Session) bool { return w == s })
+	}
+	s.watched = nil
+	return gone
+}
+
+// immediate says which calls the goroutine that reads may carry out.
+func (s *Session) immediate(object uint64, method string) bool {
+	if object == serverObject {
+		return immediateServerMethods[method]
+	}
+	r := s.server.registry
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	e := r.objects.get(object)
+	return e != nil && e.kind.methods[method]
+}
+
+// handle carries out one call.
+func (s *Session) handle(ctx context.Context, q *wire.Request) wire.Reply {
+	s.calls.Add(1)
+	defer s.calls.Add(-1)
+	if q.Object == serverObject {
+		reply, err := s.administer(ctx, q.Method, q.Argument)
+		if err != nil {
+			return wire.ErrorReply(err)
+		}
+		return wire.Reply{Payload: reply}
+	}
+	e := s.server.registry.find(q.Object, s)
+	switch {
+	case e == nil || !e.isMade():
+		return wire.ErrorReply(noSuchObject(q.Object))
+	case q.Method == methodValue, q.Method == methodDescribe:
+		return s.builtin(e, q.Method)
+	}
+	immediate, exposed := e.kind.methods[q.Method]
+	if !exposed {
+		return wire.ErrorReply(fmt.Errorf("%w: %s of %s", ErrNoSuchMethod, q.Method, e.kind.Name))
+	}
+	c := &Request{Method: q.Method, Argument: q.Argument, Session: s, server: s.server, ctx: ctx}
+	c.carryOut(e.object)
+	if immediate { // it would block the goroutine that reads
+		c.Fail(fmt.Errorf("manager: %s.%s is registered as immediate, and did not answer at once", e.kind.Name, q.Method))
+	}
+	return c.await()
+}
+
+// carryOut calls the object: the boundary at which panics stop.
+func (c *Request) carryOut(o Object) {
+	defer func() {
+		if recovered := recover(); recovered != nil {
+			c.fault(recovered)
+		}
+	}()
+	o.Call(c)
+}
+
+// builtin answers the methods that every object has.
+func (s *Session) builtin(e *entry, method string) wire.Reply {
+	if method == methodDescribe {
+		text := fmt.Sprintf("%s %d", e.kind.Name, e.id)
+		if named, ok := e.object.(fmt.Stringer); ok {
+			text = named.String()
+		}
+		return wire.Reply{Payload: encode(text)}
+	}
+	v, ok := e.object.(Valuer)
+	if !ok {
+		return wire.ErrorReply(fmt.Errorf("%w: a %s has no value", ErrNoSuchMethod, e.kind.Name))
+	}
+	value, err := v.Value()
+	if err != nil {
+		return wire.ErrorReply(err)
+	}
+	s.server.lend(s, value)
+	return wire.Reply{Payload: value}
+}

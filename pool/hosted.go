@@ -1,0 +1,195 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/multiproc-go/multiproc/manager"
+	"github.com/multiproc-go/multiproc/wire"
+)
+
+// Hosted is a pool that lives in a manager, and that any number of processes use at once: a Function's calls take it
+// in place of a *Pool. Its workers are children of the manager's process.
+//
+// Tasks belong to the handle by which they were submitted. When its process dies, or the handle is closed, those that
+// have not ended are cancelled, and nobody else's. The pool ends with its last handle, with the manager, or by Shutdown
+// or Terminate.
+//
+// All processes that use a hosted pool must run the same binary as the manager, because a function's name means the same
+// code only there: others get ErrOtherBuild.
+//
+// A *Hosted is safe for concurrent use. Copies of a Hosted are one handle. It may be part of any value that goes to
+// another process, a task's argument for one: what is decoded there is a handle of its own.
+type Hosted struct {
+	hosting *hosting
+}
+
+// NewHosted makes a pool in a manager and returns when its first worker is ready. Both options may be nil; o.Logger and
+// o.Spawn must be, since they cannot travel. With a name in object it is the pool of that name, if there is one with
+// the same options already. The context bounds the start alone. The caller closes the Hosted. Errors: those of New and
+// of manager.Create; ErrOtherBuild.
+func NewHosted(ctx context.Context, m *manager.Manager, o *Options, object *manager.ObjectOptions) (*Hosted, error) {
+	argument, err := appendHostedOptions(o)
+	if err != nil {
+		return nil, err
+	}
+	p, err := manager.Create(ctx, m, hostedType, argument, object)
+	if err != nil {
+		return nil, fmt.Errorf("pool: cannot make a pool in the manager: %w", fromHost(err))
+	}
+	h := &Hosted{newHosting(p)}
+	if _, err := h.hosting.attach(ctx); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	return h, nil
+}
+
+// Stats asks what the pool has done and is doing, for all its clients. It blocks until the manager has answered or ctx
+// ends.
+func (h *Hosted) Stats(ctx context.Context) (Stats, error) {
+	var s Stats
+	reply, err := h.use().invoke(ctx, methodStats)
+	if err == nil {
+		_, err = wire.DecodeValue(reply, &s)
+	}
+	return s, err
+}
+
+// Shutdown ends the pool for all its clients in good order, as Pool.Shutdown does. When ctx ends first, what is left is
+// ended as by Terminate, and the error is the context's cause. It blocks until no process of the pool is left. Results
+// can still be taken. Errors that wrap manager.ErrManagerLost or manager.ErrClosed leave open what has happened.
+func (h *Hosted) Shutdown(ctx context.Context) error {
+	_, err := h.use().invoke(ctx, methodShutdown)
+	if err != nil && ctx.Err() != nil {
+		err = errors.Join(fmt.Errorf("pool: shutdown was cut short: %w", context.Cause(ctx)),
+			h.Terminate(context.WithoutCancel(ctx)))
+	}
+	h.use().awaitCallbacks()
+	return err
+}
+
+// Terminate ends the pool for all its clients at once, as Pool.Close does. It blocks until no process of the pool is
+// left, or ctx ends.
+func (h *Hosted) Terminate(ctx context.Context) error {
+	_, err := h.use().invoke(ctx, methodTerminate)
+	return err
+}
+
+// Close lets go of the handle: tasks submitted by it that have not ended are cancelled, with ErrClosed as their error.
+// The pool ends when that was its last handle, and otherwise goes on. Close does not wait for either. It always returns
+// nil, and may be called more than once.
+func (h *Hosted) Close() error {
+	if h != nil && h.hosting != nil {
+		h.hosting.close()
+	}
+	return nil
+}
+
+// Clone returns another handle of the same pool, which the caller closes. It does not block. The error wraps
+// manager.ErrClosed, for a handle that was closed.
+func (h *Hosted) Clone() (*Hosted, error) {
+	p, err := h.use().proxy.Clone()
+	if err != nil {
+		return nil, err
+	}
+	return &Hosted{newHosting(p)}, nil
+}
+
+// Proxy returns the pool's proxy, which goes with the handle: to compare, to describe, to find in manager.Info.
+func (h *Hosted) Proxy() *manager.Proxy { return h.use().proxy }
+
+// MarshalMsg appends the pool's token. It is called by encodings.
+func (h *Hosted) MarshalMsg(dst []byte) ([]byte, error) { return h.use().proxy.MarshalMsg(dst) }
+
+// UnmarshalMsg makes h a handle of the pool whose token src begins with. It is called by decodings, and blocks as
+// manager.Proxy's does. What h was before is closed.
+func (h *Hosted) UnmarshalMsg(src []byte) (rest []byte, err error) {
+	p := new(manager.Proxy)
+	if rest, err = p.UnmarshalMsg(src); err != nil {
+		return src, err
+	}
+	if got := p.Token().Type; got != hostedType {
+		return src, errors.Join(fmt.Errorf("pool: %w: a proxy for %s where a hosted pool should be", wire.ErrMalformed, got), p.Close())
+	}
+	err = h.Close()
+	h.hosting = newHosting(p)
+	return rest, err
+}
+
+// nowhere is what a zero Hosted refers to.
+var nowhere = newHosting(new(manager.Proxy))
+
+func (h *Hosted) use() *hosting {
+	if h == nil || h.hosting == nil {
+		return nowhere
+	}
+	return h.hosting
+}
+
+func (h *Hosted) settings() *Options                             { return h.use().settings() }
+func (h *Hosted) admissible(ctx context.Context) error           { return h.use().admissible(ctx) }
+func (h *Hosted) begin(ctx context.Context) error                { return h.use().begin(ctx) }
+func (h *Hosted) end()                                           { h.use().end() }
+func (h *Hosted) submit(ctx context.Context, tasks []task) error { return h.use().submit(ctx, tasks) }
+func (h *Hosted) submitOne(ctx context.Context, t task) error    { return h.use().submitOne(ctx, t) }
+func (h *Hosted) cancel(j *job, cause error)                     { h.use().cancel(j, cause) }
+func (h *Hosted) callback(fn func())                             { h.use().callback(fn) }
+func (h *Hosted) readAhead() int                                 { return h.use().readAhead() }
+
+var _ Runner = (*Hosted)(nil)
+
+// hostedOptions are the Options that travel.
+type hostedOptions struct {
+	Name                                string
+	Workers, Procs, MaxTasksPerChild    int
+	MemoryLimit                         int64
+	Initializer                         string
+	Argument                            []byte
+	TaskTimeout, Grace, StartTimeout    time.Duration
+	QueueTasks, StartFailures           int
+	QueueBytes, ResultBytes, MaxPayload int64
+}
+
+// appendHostedOptions encodes o, which may be nil, or returns every fault of it.
+func appendHostedOptions(o *Options) ([]byte, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	faults := []error{o.validate()}
+	if o.Logger != nil {
+		faults = append(faults, errors.New("pool: Logger is set; a hosted pool has none, because it is in another process"))
+	}
+	if o.Spawn != nil {
+		faults = append(faults, errors.New("pool: Spawn is set; a hosted pool's workers are started as spawn's defaults say"))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	t := hostedOptions{
+		Name: o.Name, Workers: o.Workers, Procs: o.Procs, MaxTasksPerChild: o.MaxTasksPerChild, MemoryLimit: o.MemoryLimit,
+		TaskTimeout: o.TaskTimeout, Grace: o.Grace, StartTimeout: o.StartTimeout, QueueTasks: o.QueueTasks,
+		StartFailures: o.StartFailures, QueueBytes: o.QueueBytes, ResultBytes: o.ResultBytes, MaxPayload: o.MaxPayload,
+	}
+	if o.Initializer != nil {
+		t.Initializer, t.Argument = o.Initializer.name, o.Initializer.argument
+	}
+	return wire.AppendValue(nil, t)
+}
+
+func readHostedOptions(encoded []byte) (*Options, error) {
+	var t hostedOptions
+	if _, err := wire.DecodeValue(encoded, &t); err != nil {
+		return nil, errors.Join(errHostedMessage, err)
+	}
+	o := &Options{
+		Name: t.Name, Workers: t.Workers, Procs: t.Procs, MaxTasksPerChild: t.MaxTasksPerChild, MemoryLimit: t.MemoryLimit,
+		TaskTimeout: t.TaskTimeout, Grace: t.Grace, StartTimeout: t.StartTimeout, QueueTasks: t.QueueTasks,
+		StartFailures: t.StartFailures, QueueBytes: t.QueueBytes, ResultBytes: t.ResultBytes, MaxPayload: t.MaxPayload,
+	}
+	if t.Initializer != "" {
+		o.Initializer = &Initializer{name: t.Initializer, argument: t.Argument}
+	}
+	return o, nil
+}

@@ -1,0 +1,208 @@
+package pool
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/multiproc-go/multiproc/wire"
+)
+
+// The types of a hosted pool's objects in a manager, and their methods.
+const (
+	hostedType     = "multiproc/pool.Pool"
+	attachmentType = "multiproc/pool.attachment"
+	sharedType     = "multiproc/pool.Result"
+
+	methodAttach    = "Attach"
+	methodStats     = "Stats"
+	methodShutdown  = "Shutdown"
+	methodTerminate = "Terminate"
+	methodSettings  = "Settings"
+	methodSubmit    = "Submit"
+	methodTake      = "Take"
+	methodTaken     = "Taken"
+	methodCancel    = "Cancel"
+	methodBegin     = "Begin"
+	methodEnd       = "End"
+	methodShare     = "Share"
+	methodGet       = "Get"
+	methodNext      = "Next"
+	methodReady     = "Ready"
+)
+
+var errHostedMessage = errors.New("pool: malformed message of a hosted pool")
+
+// An encoded value stands in a message as it is where it may hold proxies, so that whoever passes the message on finds
+// their tokens, and otherwise as a byte string, which nobody needs to look into.
+func appendEncoded(dst, encoded []byte, holds bool) []byte {
+	if holds {
+		return append(dst, encoded...)
+	}
+	return msgp.AppendBytes(dst, encoded)
+}
+
+func readEncoded(src []byte, holds bool) (encoded, rest []byte, err error) {
+	if !holds {
+		return msgp.ReadBytesZC(src)
+	}
+	if rest, err = msgp.Skip(src); err != nil {
+		return nil, src, err
+	}
+	return src[:len(src)-len(rest)], rest, nil
+}
+
+// submission is tasks of one job on their way to a hosted pool.
+type submission struct {
+	job      uint64 // the attachment's number for it
+	function string
+	timeout  time.Duration // how long each may run; 0: for ever
+	single   bool
+	holds    bool // the arguments may hold proxies
+	tasks    []hostedTask
+}
+
+type hostedTask struct {
+	index int
+	arg   []byte
+}
+
+func appendSubmission(j *job, number uint64, tasks []task) []byte {
+	size := 64 + len(j.entry.name)
+	for _, t := range tasks {
+		size += len(t.arg) + 14
+	}
+	dst := msgp.AppendArrayHeader(make([]byte, 0, size), uint32(5+2*len(tasks)))
+	dst = msgp.AppendUint64(dst, number)
+	dst = msgp.AppendString(dst, j.entry.name)
+	dst = msgp.AppendInt64(dst, int64(j.timeout))
+	dst = msgp.AppendBool(dst, j.single)
+	dst = msgp.AppendBool(dst, j.holds)
+	for _, t := range tasks {
+		dst = appendEncoded(msgp.AppendInt(dst, t.index), t.arg, j.holds)
+	}
+	return dst
+}
+
+func readSubmission(src []byte) (*submission, error) {
+	r := reader{rest: src}
+	s := &submission{}
+	fields := r.array()
+	s.job, s.function, s.timeout = r.uint(), r.string(), time.Duration(r.int())
+	s.single, s.holds = r.bool(), r.bool()
+	for left := (fields - 5) / 2; left > 0 && r.err == nil; left-- {
+		t := hostedTask{index: int(r.int())}
+		t.arg = r.encoded(s.holds)
+		s.tasks = append(s.tasks, t)
+	}
+	if r.err != nil || fields < 5 || s.single && len(s.tasks) != 1 {
+		return nil, errors.Join(errHostedMessage, r.err)
+	}
+	return s, nil
+}
+
+// The forms in which an outcome travels.
+const (
+	formValue  = iota
+	formHolds  // a value that may hold proxies
+	formFailed // the task's own error
+	formLost   // a *WorkerLostError
+	formPool   // an error of the pool itself
+)
+
+// appendOutcome appends a job's number, the task's index, the form and what came of the task.
+func appendOutcome(dst []byte, number uint64, index int, o outcome, holds bool) []byte {
+	dst = msgp.AppendInt(msgp.AppendUint64(dst, number), index)
+	dst = msgp.AppendUint8(dst, uint8(o.kind))
+	var lost *WorkerLostError
+	switch {
+	case o.err == nil && holds:
+		return append(msgp.AppendUint8(dst, formHolds), o.value...)
+	case o.err == nil:
+		return msgp.AppendBytes(msgp.AppendUint8(dst, formValue), o.value)
+	case errors.As(o.err, &lost):
+		return appendLost(msgp.AppendUint8(dst, formLost), lost)
+	case o.kind == Failed && errors.As(o.err, new(*RemoteError)):
+		return msgp.AppendBytes(msgp.AppendUint8(dst, formFailed), wire.AppendError(nil, o.err))
+	}
+	return msgp.AppendBytes(msgp.AppendUint8(dst, formPool), wire.AppendError(nil, o.err))
+}
+
+// outcomeFields is how many values appendOutcome writes.
+const outcomeFields = 5
+
+func (r *reader) outcome() (number uint64, index int, o outcome) {
+	number, index, o.kind = r.uint(), int(r.int()), Outcome(r.uint())
+	switch form := r.uint(); form {
+	case formValue, formHolds:
+		o.value = r.encoded(form == formHolds)
+	case formLost:
+		o.err = r.lost()
+	case formFailed:
+		o.err = r.failure(func(e *RemoteError) error { return e })
+	default:
+		o.err = r.failure(func(e *RemoteError) error { return &hostError{e} })
+	}
+	return number, index, o
+}
+
+func appendLost(dst []byte, e *WorkerLostError) []byte {
+	dst = msgp.AppendArrayHeader(dst, 7)
+	dst = msgp.AppendString(dst, e.Function)
+	dst = msgp.AppendInt(dst, e.PID)
+	dst = msgp.AppendInt(dst, e.ExitCode)
+	dst = msgp.AppendInt(dst, int(e.Signal))
+	dst = msgp.AppendString(dst, e.Crash)
+	dst = msgp.AppendString(dst, e.Stderr)
+	return msgp.AppendString(dst, e.Cause)
+}
+
+func (r *reader) lost() error {
+	r.array()
+	return &WorkerLostError{
+		Function: r.string(), PID: int(r.int()), ExitCode: int(r.int()), Signal: syscall.Signal(r.int()),
+		Crash: r.string(), Stderr: r.string(), Cause: r.string(),
+	}
+}
+
+// failure reads an error that AppendError has made.
+func (r *reader) failure(as func(*RemoteError) error) error {
+	failure, err := wire.DecodeError(r.encoded(false))
+	if err != nil {
+		return fmt.Errorf("pool: cannot decode an error: %w", err)
+	}
+	return as(failure)
+}
+
+// hostError is an error of a hosted pool, and not of a task, as it reached this process: errors.Is finds in it what it
+// was there.
+type hostError struct{ remote *RemoteError }
+
+func (e *hostError) Error() string        { return e.remote.Message }
+func (e *hostError) Is(target error) bool { return e.remote.Is(target) }
+
+// reader reads a message. After the first error, which it keeps, it returns zero values.
+type reader struct {
+	rest []byte
+	err  error
+}
+
+func read[T any](r *reader, decode func([]byte) (T, []byte, error)) (value T) {
+	if r.err == nil {
+		value, r.rest, r.err = decode(r.rest)
+	}
+	return value
+}
+
+func (r *reader) array() int     { return int(read(r, msgp.ReadArrayHeaderBytes)) }
+func (r *reader) uint() uint64   { return read(r, msgp.ReadUint64Bytes) }
+func (r *reader) int() int64     { return read(r, msgp.ReadInt64Bytes) }
+func (r *reader) bool() bool     { return read(r, msgp.ReadBoolBytes) }
+func (r *reader) string() string { return read(r, msgp.ReadStringBytes) }
+
+func (r *reader) encoded(holds bool) []byte {
+	return read(r, func(src []byte) ([]byte, []byte, error) { return readEncoded(src, holds) })
+}

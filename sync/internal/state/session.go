@@ -1,0 +1,77 @@
+package state
+
+// A Session is one client: the owner of holds and waits. Two are the same when they are equal.
+type Session interface {
+	// ID returns a number that no other session has.
+	ID() uint64
+}
+
+// A Wait is a call that waits for an event and gets nothing but word of it.
+type Wait struct {
+	Session Session
+	Call    any // the caller's own; never looked at here
+
+	Err error // the answer
+
+	place *element[*Wait]
+}
+
+// enqueue puts w at the end of the queue.
+func (w *Wait) enqueue(queue *list[*Wait]) { w.place = queue.pushBack(w) }
+
+// A waitQueue is the waits of a machine whose answers say nothing but whether, and those that it has answered.
+type waitQueue struct {
+	waiting  list[*Wait]
+	answered []*Wait
+}
+
+// Answered returns the waits that were answered since the last time, in the order of their answers.
+func (q *waitQueue) Answered() []*Wait { return take(&q.answered) }
+
+// Waiters returns the sessions that wait, in their order.
+func (q *waitQueue) Waiters() []Session {
+	return collect(&q.waiting, func(w *Wait) Session { return w.Session })
+}
+
+// Cancel answers w with context.Canceled, unless it was answered before.
+func (q *waitQueue) Cancel(w *Wait) {
+	if w.place.removeFrom(&q.waiting) {
+		q.answer(w, errCanceled)
+	}
+}
+
+func (q *waitQueue) answer(w *Wait, err error) {
+	w.Err = err
+	q.answered = append(q.answered, w)
+}
+
+// answerAll answers everybody who waits.
+func (q *waitQueue) answerAll(err error) {
+	for w := range q.waiting.drain() {
+		q.answer(w, err)
+	}
+}
+
+// forget removes the waits of a session.
+func (q *waitQueue) forget(s Session) {
+	q.waiting.removeIf(func(w *Wait) bool { return w.Session == s })
+}
+
+// take returns what is in *answered and empties it.
+func take[W any](answered *[]W) []W {
+	taken := *answered
+	*answered = nil
+	return taken
+}
+
+// collect returns something of each value in l.
+func collect[T, R any](l *list[T], of func(T) R) []R {
+	if l.length == 0 {
+		return nil
+	}
+	found := make([]R, 0, l.length)
+	for e := l.first; e != nil; e = e.next {
+		found = append(found, of(e.value))
+	}
+	return found
+}

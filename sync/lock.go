@@ -1,0 +1,71 @@
+package sync
+
+import (
+	"context"
+
+	"github.com/multiproc-go/multiproc/manager"
+)
+
+const typeLock = "Lock"
+
+// A Lock is held by one acquisition at a time, of whatever process. It is not re-entrant. When its holder dies, the next
+// one gets it, and Held.OwnerDied says so.
+//
+// Unlike CPython's, a Lock is released by who has acquired it and by nobody else.
+//
+// It is safe for concurrent use, and may be passed to other processes; see the package's section on passing on.
+type Lock struct{ manager.Proxy }
+
+// NewLock makes a Lock in a manager, or with [Named] finds it. It blocks until the manager has answered or ctx ends.
+func NewLock(ctx context.Context, m *manager.Manager, options ...Option) (*Lock, error) {
+	p, err := create(ctx, m, typeLock, nil, options)
+	if err != nil {
+		return nil, err
+	}
+	return &Lock{*p}, nil
+}
+
+// Acquire takes the lock. It blocks until those who came before have had it, or ctx ends; an acquisition that won the
+// race against the end of ctx is returned with a nil error.
+func (l *Lock) Acquire(ctx context.Context) (*Held, error) {
+	h, err := l.acquire(ctx, "Acquire")
+	return h, failed(typeLock, "Acquire", err)
+}
+
+// TryAcquire takes the lock if it is free, and otherwise returns nil and no error. It blocks for the manager's answer
+// alone.
+func (l *Lock) TryAcquire(ctx context.Context) (*Held, error) {
+	h, err := l.acquire(ctx, "TryAcquire")
+	return h, failed(typeLock, "TryAcquire", err)
+}
+
+// Locked reports whether somebody holds the lock. It may be out of date when it returns.
+func (l *Lock) Locked(ctx context.Context) (bool, error) {
+	locked, err := askBool(ctx, &l.Proxy, "Locked", nil)
+	return locked, failed(typeLock, "Locked", err)
+}
+
+// Clone returns another reference to the same lock. It does not block.
+func (l *Lock) Clone() (*Lock, error) {
+	p, err := l.Proxy.Clone()
+	if err != nil {
+		return nil, failed(typeLock, "Clone", err)
+	}
+	return &Lock{*p}, nil
+}
+
+// MarshalMsg and UnmarshalMsg pass the lock on to other processes, as part of any value.
+func (l *Lock) MarshalMsg(dst []byte) ([]byte, error) { return l.Proxy.MarshalMsg(dst) }
+
+// UnmarshalMsg takes the lock over: see MarshalMsg.
+func (l *Lock) UnmarshalMsg(src []byte) ([]byte, error) { return adopt(&l.Proxy, typeLock, src) }
+
+func (l *Lock) acquire(ctx context.Context, method string) (*Held, error) {
+	g, err := acquire(ctx, &l.Proxy, method, message(nil).uint(0))
+	if err != nil || g.fence == 0 {
+		return nil, err
+	}
+	return newHeld(&l.Proxy, typeLock, g), nil
+}
+
+func (l *Lock) lockProxy() *manager.Proxy { return &l.Proxy }

@@ -1,0 +1,165 @@
+package sync
+
+import (
+	stdsync "sync"
+	"sync/atomic"
+
+	"github.com/multiproc-go/multiproc/manager"
+	"github.com/multiproc-go/multiproc/sync/internal/state"
+)
+
+// lockObject is a Lock or RLock in the manager.
+type lockObject struct {
+	number uint64 // of this lock among all that this process has had
+
+	mu   stdsync.Mutex // guards lock and its conditions
+	lock *state.Lock
+}
+
+// locks finds the locks of this process by their numbers: conditions are made for them.
+var locks = struct {
+	last atomic.Uint64
+	stdsync.Map
+}{}
+
+func newLockObject(reentrant bool) *lockObject {
+	return &lockObject{number: locks.last.Add(1), lock: state.NewLock(reentrant)}
+}
+
+func init() {
+	for name, reentrant := range map[string]bool{typeLock: false, typeRLock: true} {
+		lockTable.register(name, func(r *reader, _ *manager.Host) (manager.Object, error) {
+			o := newLockObject(reentrant)
+			locks.Store(o.number, o)
+			return o, r.err()
+		}, "Acquire", "Resume")
+	}
+}
+
+// lockMethods are those of a lock, and of what stands in for one.
+func lockMethods[O any](lock func(O) *lockObject) methods[O] {
+	return methods[O]{
+		"Acquire":    func(o O, c *manager.Request, r *reader) { lock(o).acquire(c, r) },
+		"TryAcquire": func(o O, c *manager.Request, r *reader) { lock(o).tryAcquire(c, r) },
+		"Resume":     func(o O, c *manager.Request, r *reader) { lock(o).resume(c, r) },
+		"Release":    func(o O, c *manager.Request, r *reader) { lock(o).release(c, r) },
+		"Locked":     func(o O, c *manager.Request, r *reader) { lock(o).locked(c, r) },
+		"Number":     func(o O, c *manager.Request, r *reader) { answer(c, message(nil).uint(lock(o).number), r.err()) },
+	}
+}
+
+var lockTable = lockMethods(func(o *lockObject) *lockObject { return o })
+
+// Call implements manager.Object.
+func (o *lockObject) Call(c *manager.Request) { lockTable.call(o, c) }
+
+// SessionEnded implements manager.SessionWatcher.
+func (o *lockObject) SessionEnded(s *manager.Session) {
+	o.operate(func(l *state.Lock) { l.EndSession(s) })
+}
+
+// Destroyed is called when nobody refers to the lock any more.
+func (o *lockObject) Destroyed() { locks.Delete(o.number) }
+
+// Inspect implements manager.Inspector.
+func (o *lockObject) Inspect() manager.Inspection {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	i := manager.Inspection{Summary: "free", Waiters: sessionsOf(o.lock.Waiters())}
+	if holder, held := o.lock.Holder(); held {
+		i.Summary, i.Holders = "held", sessionsOf([]state.Session{holder.Session})
+	}
+	return i
+}
+
+// operate does something to the lock, and answers whom that concerns.
+func (o *lockObject) operate(do func(l *state.Lock)) {
+	o.mu.Lock()
+	do(o.lock)
+	answered := o.lock.Answered()
+	o.mu.Unlock()
+	for _, w := range answered {
+		o.answer(w)
+	}
+}
+
+func (o *lockObject) answer(w *state.LockWait) {
+	c := w.Call.(*manager.Request)
+	if w.Err != nil {
+		c.Fail(w.Err)
+		return
+	}
+	c.Return(message(nil).uint(w.Fence).bool(w.OwnerDied).bool(w.Notified).uint(w.Ticket).uint(o.number))
+}
+
+// wait begins a wait for the lock, and ends it with its call.
+func (o *lockObject) wait(w *state.LockWait, begin func(l *state.Lock)) {
+	o.operate(begin)
+	w.Call.(*manager.Request).OnCancel(func() { o.operate(func(l *state.Lock) { l.Cancel(w) }) })
+}
+
+func (o *lockObject) acquire(c *manager.Request, r *reader) {
+	w := newLockWait(c, r)
+	if err := o.refuse(w, r); err != nil {
+		c.Fail(err)
+		return
+	}
+	o.wait(w, func(l *state.Lock) { l.Acquire(w) })
+}
+
+func (o *lockObject) tryAcquire(c *manager.Request, r *reader) {
+	w := newLockWait(c, r)
+	if err := o.refuse(w, r); err != nil {
+		c.Fail(err)
+		return
+	}
+	o.operate(func(l *state.Lock) {
+		if !l.TryAcquire(w) {
+			c.Return(message(nil).uint(0).bool(false).bool(false).uint(0).uint(o.number))
+		}
+	})
+}
+
+func (o *lockObject) resume(c *manager.Request, r *reader) {
+	w, ticket := newLockWait(c, r), r.uint()
+	if err := r.err(); err != nil {
+		c.Fail(err)
+		return
+	}
+	o.wait(w, func(l *state.Lock) { l.Resume(w, ticket) })
+}
+
+func (o *lockObject) release(c *manager.Request, r *reader) {
+	owner, fence := newLockOwner(c, r), r.uint()
+	err := r.err()
+	if err == nil {
+		o.operate(func(l *state.Lock) { err = l.Release(owner, fence) })
+	}
+	answer(c, nothing, err)
+}
+
+func (o *lockObject) locked(c *manager.Request, r *reader) {
+	o.mu.Lock()
+	_, held := o.lock.Holder()
+	o.mu.Unlock()
+	answer(c, message(nil).bool(held), r.err())
+}
+
+// refuse says what is wrong with an acquisition.
+func (o *lockObject) refuse(w *state.LockWait, r *reader) error {
+	if err := r.err(); err != nil {
+		return err
+	}
+	if (w.Owner.Number != 0) != o.lock.Reentrant() {
+		return errWrongOwner
+	}
+	return nil
+}
+
+func newLockOwner(c *manager.Request, r *reader) state.LockOwner {
+	return state.LockOwner{Session: c.Session, Number: r.uint()}
+}
+
+func newLockWait(c *manager.Request, r *reader) *state.LockWait {
+	return &state.LockWait{Owner: newLockOwner(c, r), Call: c}
+}
