@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	stdsync "sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/multiproc-go/multiproc/spawn"
@@ -31,6 +32,8 @@ type link struct {
 	unreadable error  // why the data connection must not be read any more
 	goroutines stdsync.WaitGroup
 	timer      *time.Timer // calls tick
+
+	parked atomic.Bool // serve waits for the worker to ring
 
 	idle bool // in the pool's list of idle links; guarded by pool.mu
 

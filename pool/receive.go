@@ -68,6 +68,8 @@ func (l *link) wait(taken int) bool {
 	if !l.results.empty() {
 		return true
 	}
+	l.parked.Store(true)
+	defer l.parked.Store(false)
 	frame, err := l.readFrame()
 	if len(frame) > 0 {
 		l.early = frame

@@ -73,6 +73,10 @@ func (l *link) inspectLocked(now int64) (recalled []task, next time.Duration) {
 	head := l.flight.at(0)
 	switch {
 	case l.shared.resultsWait() && !l.receiving:
+		if l.parked.Load() && still > l.patience { // it was stopped before it could ring; its results are safe
+			l.blameLocked(errStalled)
+			return nil, 0
+		}
 		return nil, tickEvery // serve is about to take them
 	case l.receiving || head.recalled || !l.shared.claimed(l.base):
 		if still > l.patience {

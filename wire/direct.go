@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"reflect"
@@ -86,7 +87,7 @@ func directKind(kind reflect.Kind) *directFuncs {
 	case reflect.Complex128:
 		return basic(msgp.AppendComplex128, msgp.ReadComplex128Bytes)
 	case reflect.String:
-		return sized(basic(addString, msgp.ReadStringBytes))
+		return sized(basic(addString, readString))
 	default:
 		return nil
 	}
@@ -189,9 +190,27 @@ func readBytes(src []byte) ([]byte, []byte, error) {
 	if msgp.IsNil(src) {
 		return nil, src[1:], nil
 	}
+	if claimsMore(src) {
+		return nil, src, msgp.ErrShortBytes
+	}
 	view, rest, err := msgp.ReadBytesZC(src)
 	if err != nil {
 		return nil, src, err
 	}
 	return append(make([]byte, 0, len(view)), view...), rest, nil
+}
+
+func readString(src []byte) (string, []byte, error) {
+	if claimsMore(src) {
+		return "", src, msgp.ErrShortBytes
+	}
+	return msgp.ReadStringBytes(src)
+}
+
+// claimsMore reports whether src begins with a string or bytes whose length, in 32 bits, is more than follows. Where int
+// has 32 bits too, msgp takes such a length for a negative one.
+func claimsMore(src []byte) bool {
+	const bin32, str32, header = 0xc6, 0xdb, 5
+	return len(src) >= header && (src[0] == bin32 || src[0] == str32) &&
+		uint64(binary.BigEndian.Uint32(src[1:])) > uint64(len(src)-header)
 }

@@ -12,7 +12,7 @@ import (
 func directMap(key, elem reflect.Type) *directFuncs {
 	switch key {
 	case reflect.TypeFor[string]():
-		return mapFrom(elem, addString, msgp.ReadStringBytes)
+		return mapFrom(elem, addString, readString)
 	case reflect.TypeFor[int]():
 		return mapFrom(elem, addInt[int], readInt[int])
 	case reflect.TypeFor[int64]():
@@ -51,7 +51,7 @@ func mapFrom[K comparable](elem reflect.Type, addKey adder[K], readKey reader[K]
 	case reflect.TypeFor[float64]():
 		return mapOf(addKey, readKey, msgp.AppendFloat64, msgp.ReadFloat64Bytes)
 	case reflect.TypeFor[string]():
-		return mapOf(addKey, readKey, addString, msgp.ReadStringBytes)
+		return mapOf(addKey, readKey, addString, readString)
 	case reflect.TypeFor[[]byte]():
 		return mapOf(addKey, readKey, appendBytes, readBytes)
 	}

@@ -44,7 +44,7 @@ func directSlice(elem reflect.Type) *directFuncs {
 	case reflect.Complex128:
 		return sliceOf(msgp.AppendComplex128, msgp.ReadComplex128Bytes)
 	case reflect.String:
-		return sliceOf(addString, msgp.ReadStringBytes)
+		return sliceOf(addString, readString)
 	case reflect.Slice:
 		if elem.Elem().Kind() == reflect.Uint8 && !hasMethods(elem.Elem()) {
 			return sliceOf(appendBytes, readBytes)

@@ -71,7 +71,7 @@ func readAny(src []byte) (any, []byte, error) {
 	case msgp.Float64Type:
 		return boxed(msgp.ReadFloat64Bytes(src))
 	case msgp.StrType:
-		return boxed(msgp.ReadStringBytes(src))
+		return boxed(readString(src))
 	case msgp.BinType:
 		return boxed(readBytes(src))
 	case msgp.ArrayType:
