@@ -24,7 +24,7 @@ type link struct {
 	moved      *meter        // counts the bytes of data
 	control    *wire.Conn    // orders to the worker
 	patience   time.Duration // how long the worker may make no progress without running a task
-	results    ringReader    // read by serve alone, as are the four below
+	results    ringReader    // read by serve alone, as are the five below
 	scratch    []byte
 	answers    []answer
 	verdicts   []verdict
