@@ -36,10 +36,11 @@ type guardian struct {
 	lifeline *wire.Conn
 	reaper   reaper
 	identity finalize.Identity
-	down     bool     // dismissed, or not to be had
-	started  int      // guardians so far
-	writing  bool     // a goroutine is in write
-	waiting  []record // what that has still to write
+	down     bool          // dismissed, or not to be had
+	started  int           // guardians so far
+	forking  chan struct{} // closed when the launch that is at it, if one is, has started its guardian or let it go again
+	writing  bool          // a goroutine is in write
+	waiting  []record      // what that has still to write
 }
 
 // cover starts the guardian with the first child of a program's first process. What that starts in its turn is below
@@ -65,11 +66,20 @@ func (g *guardian) launch(started <-chan struct{}) {
 	case <-started:
 	case <-timer.C:
 	}
+	forked := make(chan struct{})
+	defer close(forked)
+	g.mu.Lock()
+	dismissed := g.down
+	g.forking = forked
+	g.mu.Unlock()
+	if dismissed {
+		return
+	}
 	pid, lifeline, reaper, err := forkGuardian()
 	identity, _ := finalize.Identify(pid) // it cannot be reaped by anybody else
 	records := recordsOf(children.list())
 	g.mu.Lock()
-	dismissed := g.down
+	dismissed = g.down
 	if err != nil || dismissed {
 		g.down, g.waiting = true, nil
 	} else {
@@ -224,13 +234,16 @@ func (g *guardian) replace(lifeline *wire.Conn) {
 }
 
 // dismiss lets the guardian go, when its program has ended everything else: at the end of the lifeline it looks once
-// more, finds nothing, and exits. A guardian that is stopped is killed.
+// more, finds nothing, and exits. A guardian that is stopped is killed, and one that is just being started waited for.
 func (g *guardian) dismiss(ctx context.Context) {
 	g.mu.Lock()
-	up, lifeline, reaper := g.up && !g.down, g.lifeline, g.reaper
+	up, lifeline, reaper, forking := g.up && !g.down, g.lifeline, g.reaper, g.forking
 	g.down, g.waiting = true, nil
 	g.mu.Unlock()
 	if !up {
+		if forking != nil {
+			awaitLaunch(ctx, forking)
+		}
 		return
 	}
 	_ = lifeline.Close()
@@ -239,6 +252,17 @@ func (g *guardian) dismiss(ctx context.Context) {
 	stop := context.AfterFunc(ctx, func() { _ = reaper.signal(syscall.SIGKILL) })
 	defer stop()
 	_, _ = reaper.wait()
+}
+
+// awaitLaunch waits until a launch has ended, which lets a guardian go again that it finds dismissed.
+func awaitLaunch(ctx context.Context, forking <-chan struct{}) {
+	timer := time.NewTimer(dismissLimit)
+	defer timer.Stop()
+	select {
+	case <-forking:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 func errJoinClose(err error, conn *wire.Conn) error {
