@@ -9,11 +9,8 @@ import (
 	"github.com/multiproc-go/multiproc/wire"
 )
 
-// immediateServerMethods are carried out by the goroutine that reads, and so in the order of their requests.
-var immediateServerMethods = map[string]bool{
-	methodGreet: true, methodRefer: true, methodRelease: true, methodDispatch: true, methodRecall: true,
-	methodReceived: true, methodMethods: true, methodCount: true, methodPing: true,
-}
+// lengthyServerMethods run factories, or look at everything: they have a goroutine each.
+var lengthyServerMethods = map[string]bool{methodCreate: true, methodInfo: true, methodTerminate: true}
 
 // administer carries out the server's own methods.
 func (s *Session) administer(ctx context.Context, method string, argument []byte) ([]byte, error) {

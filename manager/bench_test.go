@@ -28,10 +28,8 @@ func benchmarkCalls(b *testing.B, typeName, method string, parallel int) {
 	})
 }
 
-func BenchmarkImmediateCall(b *testing.B)      { benchmarkCalls(b, "bench", "Add", 1) }
-func BenchmarkCall(b *testing.B)               { benchmarkCalls(b, "gate", "Ended", 1) }
-func BenchmarkImmediateCallFrom8(b *testing.B) { benchmarkCalls(b, "bench", "Add", 8) }
-func BenchmarkCallFrom8(b *testing.B)          { benchmarkCalls(b, "gate", "Ended", 8) }
+func BenchmarkCall(b *testing.B)      { benchmarkCalls(b, "bench", "Add", 1) }
+func BenchmarkCallFrom8(b *testing.B) { benchmarkCalls(b, "bench", "Add", 8) }
 
 func BenchmarkGoCall(b *testing.B) {
 	m := must(manager.Start(b.Context(), nil))
@@ -67,7 +65,7 @@ type counter struct{}
 
 func init() {
 	manager.RegisterType(manager.Type{
-		Name: "bench", Methods: []string{"Add"}, Immediate: []string{"Add"},
+		Name: "bench", Methods: []string{"Add"},
 		New: func([]byte, *manager.Host) (manager.Object, error) { return counter{}, nil },
 	})
 }

@@ -17,10 +17,9 @@ type doorbell struct {
 
 func init() {
 	manager.RegisterType(manager.Type{
-		Name:      "example.doorbell",
-		New:       func([]byte, *manager.Host) (manager.Object, error) { return &doorbell{}, nil },
-		Methods:   []string{"Listen", "Ring"},
-		Immediate: []string{"Ring"},
+		Name:    "example.doorbell",
+		New:     func([]byte, *manager.Host) (manager.Object, error) { return &doorbell{}, nil },
+		Methods: []string{"Listen", "Ring"},
 	})
 }
 

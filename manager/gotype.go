@@ -124,6 +124,10 @@ type goObject struct {
 
 // Call runs the method in a goroutine of its own.
 func (g *goObject) Call(c *Request) {
+	if c.Refused() {
+		c.Fail(wire.ErrTooManyCalls)
+		return
+	}
 	method := g.methods[c.Method]
 	c.OnCancel(func() {
 		if c.Session.isEnding() {

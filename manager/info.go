@@ -26,7 +26,7 @@ type SessionInfo struct {
 	Since      time.Time
 	Local      bool // in the manager's own process
 	References int  // to objects
-	Calls      int  // in progress
+	Calls      int  // of methods of objects, in progress
 }
 
 // An ObjectInfo describes one object.

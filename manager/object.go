@@ -11,8 +11,9 @@ import (
 // Besides Call it may have the methods of [SessionWatcher], [Destroyer], [Inspector] and [Valuer], and of fmt.Stringer for
 // [Proxy.Describe].
 type Object interface {
-	// Call carries out one method. It answers c now or later, exactly once, and must not block: what has to wait
-	// keeps c, sets its [Request.OnCancel], and answers when its turn has come.
+	// Call carries out one method. It answers c now or later, exactly once, and must not block, since the goroutine that
+	// reads the client's requests runs it, in the order of the requests: what has to wait keeps c, sets its
+	// [Request.OnCancel], and answers when its turn has come; what takes long goes into a goroutine (see [Host.Go]).
 	Call(c *Request)
 }
 
@@ -59,9 +60,6 @@ type Type struct {
 	New func(argument []byte, host *Host) (Object, error)
 	// Methods are the exposed ones: other names never reach an object.
 	Methods []string
-	// Immediate are those of Methods that always answer before Call returns. They are carried out by the goroutine
-	// that reads the client's requests, which saves waking another. They must be quick.
-	Immediate []string
 	// ByMethodsOnly keeps clients from creating objects of the type: they come from methods alone
 	// (see [Request.ReturnObject]). New may then be nil.
 	ByMethodsOnly bool
@@ -76,12 +74,12 @@ var types = struct {
 // A registeredType is a Type made ready for look-ups.
 type registeredType struct {
 	Type
-	methods map[string]bool // exposed: whether it is immediate
+	methods map[string]bool // exposed
 }
 
 // RegisterType makes a type known to every manager of the program. It must be called while packages initialise and
-// panics afterwards, since a manager's process would never run that line; it panics as well when the name is taken,
-// when there is nothing to make objects with, and when an immediate method is not exposed.
+// panics afterwards, since a manager's process would never run that line; it panics as well when the name is taken
+// and when there is nothing to make objects with.
 func RegisterType(t Type) {
 	spawn.MustRegister("manager.RegisterType")
 	if t.Name == "" || t.New == nil && !t.ByMethodsOnly {
@@ -89,12 +87,6 @@ func RegisterType(t Type) {
 	}
 	r := &registeredType{Type: t, methods: make(map[string]bool, len(t.Methods))}
 	for _, m := range t.Methods {
-		r.methods[m] = false
-	}
-	for _, m := range t.Immediate {
-		if _, exposed := r.methods[m]; !exposed {
-			panic("manager.RegisterType: " + t.Name + ": the immediate method " + m + " is not among Methods")
-		}
 		r.methods[m] = true
 	}
 	types.mu.Lock()

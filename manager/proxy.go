@@ -65,6 +65,21 @@ func (p *Proxy) Invoke(ctx context.Context, method string, argument []byte) ([]b
 	return reply.Payload, nil
 }
 
+// Tell calls a method that answers at once, for whose result nobody cares, with an encoded argument of at most 64 KiB that is the session's from
+// then on. It travels with the next call of the session, just before it, or when the session is closed, and costs no round
+// trip: it suits what need not be known earlier, and is forgotten when this process dies. It does not block. Errors wrap
+// ErrManagerLost, ErrClosed or wire.ErrFrameTooLarge; what the method itself returns is not to be had.
+func (p *Proxy) Tell(method string, argument []byte) error {
+	h, err := p.use()
+	if err != nil {
+		return err
+	}
+	if err := h.link.caller.Tell(h.token.ID, method, argument); err != nil {
+		return h.link.explain(err)
+	}
+	return nil
+}
+
 // InvokeProxy is Invoke for a method whose result is a shared object (see [Request.ReturnObject]). The caller closes the
 // proxy.
 func (p *Proxy) InvokeProxy(ctx context.Context, method string, argument []byte) (*Proxy, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/multiproc-go/multiproc/wire"
 )
@@ -16,20 +15,14 @@ type Request struct {
 	Argument []byte // encoded, and the object's to keep
 	Session  *Session
 
-	server *Server
-	ctx    context.Context // ends with the call
-
-	mu        sync.Mutex // guards the fields below
-	reply     wire.Reply
-	answered  bool
-	cancelled bool
-	onCancel  func()
-	wake      chan struct{} // closed by the answer; made when somebody has to wait
+	server      *Server
+	call        *wire.Request
+	cancellable bool // of the goroutine that runs Object.Call
 }
 
-// Context ends when the caller gives up, its session ends, or the manager does. It goes on for a moment after the
-// answer: a method that runs in a goroutine of its own heeds it, everything else uses OnCancel.
-func (c *Request) Context() context.Context { return c.ctx }
+// Context returns a context that ends when the caller gives up, its session ends, the manager does, or the call was
+// answered. A method that runs in a goroutine of its own heeds it; everything else uses OnCancel.
+func (c *Request) Context() context.Context { return c.call.Context() }
 
 // Return answers with an encoded value, which is the manager's from then on. Each proxy in it gets a reference for the
 // caller's session, so that the object may drop its own at once (see [Host.Drop]).
@@ -66,84 +59,31 @@ func (c *Request) failEncoding(err error) {
 	c.answer(func() wire.Reply { return wire.Reply{Kind: wire.Unserializable, Payload: wire.AppendError(nil, err)} })
 }
 
-// OnCancel sets what is called, in another goroutine, when the caller gives up or its session ends before the answer;
-// fn is called right away when that has happened already. fn must see to it that the call is answered soon: with
-// Fail(context.Canceled) if nothing was done, with Return if its turn has come meanwhile. Without an OnCancel a call
-// that is cancelled is answered with context.Canceled. OnCancel is to be called once at most, before Object.Call
+// OnCancel sets what is called when the caller gives up or its session ends before the answer; fn is called right away
+// when that has happened already. fn must see to it that the call is answered soon: with Fail(context.Canceled) if
+// nothing was done, with Return if its turn has come meanwhile. Without an OnCancel a call that is cancelled is answered
+// with context.Canceled. OnCancel is to be called once at most, before Object.Call
 // returns, and not under a lock that fn takes.
 func (c *Request) OnCancel(fn func()) {
-	c.mu.Lock()
-	c.onCancel = fn
-	cancelled := c.cancelled && !c.answered
-	c.mu.Unlock()
-	if cancelled {
-		fn()
-	}
+	c.cancellable = true
+	c.call.OnCancel(fn)
 }
 
 // Cancelled reports whether the caller has given up or its session is ending. It is for objects that are about to hand
 // over something, and does not replace OnCancel.
-func (c *Request) Cancelled() bool { return c.ctx.Err() != nil }
+func (c *Request) Cancelled() bool { return c.call.Cancelled() }
 
-// answer settles the call, unless that was done before. make runs at most once.
+// Refused reports whether the session has as many calls in progress as it may have: this one can be answered at once, and
+// not later. If it is not answered when Object.Call returns it is cancelled, and the caller gets wire.ErrTooManyCalls.
+func (c *Request) Refused() bool { return c.call.Refused() }
+
+// answer settles the call, unless that was done before. compose runs at most once.
 func (c *Request) answer(compose func() wire.Reply) {
-	c.mu.Lock()
-	if c.answered {
-		c.mu.Unlock()
-		return
-	}
-	c.answered = true
-	c.mu.Unlock()
-	reply := compose()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.reply, c.onCancel = reply, nil
-	if c.wake == nil {
-		c.wake = answeredAlready
-		return
-	}
-	close(c.wake)
-}
-
-// answeredAlready is the wake of calls that were answered before anybody waited.
-var answeredAlready = func() chan struct{} {
-	closed := make(chan struct{})
-	close(closed)
-	return closed
-}()
-
-// await blocks until the call is answered, and cancels it when its context ends.
-func (c *Request) await() wire.Reply {
-	c.mu.Lock()
-	if c.wake == nil {
-		c.wake = make(chan struct{})
-	}
-	wake := c.wake
-	c.mu.Unlock()
-	select {
-	case <-wake:
-	case <-c.ctx.Done():
-		c.cancel()
-		<-wake
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.reply
-}
-
-// cancel has the object answer.
-func (c *Request) cancel() {
-	c.mu.Lock()
-	fn, answered := c.onCancel, c.answered
-	c.cancelled = true
-	c.mu.Unlock()
-	switch {
-	case answered:
-	case fn != nil:
-		fn()
-	default:
-		c.Fail(context.Canceled)
-	}
+	c.call.AnswerWith(func() wire.Reply {
+		reply := compose()
+		c.Session.calls.Add(-1)
+		return reply
+	})
 }
 
 // fault answers a call whose object panicked.

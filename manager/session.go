@@ -54,7 +54,7 @@ func (s *Session) String() string {
 func (s *Session) serve(ctx context.Context) error {
 	o := &s.server.options
 	err := wire.Serve(ctx, s.conn, s.handle, &wire.ServeOptions{
-		Inline: s.immediate, MaxCalls: o.MaxCalls, OutputLimit: o.OutputLimit,
+		MaxCalls: o.MaxCalls, OutputLimit: o.OutputLimit,
 	})
 	for _, e := range s.watching() {
 		e.object.(SessionWatcher).SessionEnded(s)
@@ -96,46 +96,47 @@ func (r *registry) forget(s *Session) (gone []*entry) {
 	return gone
 }
 
-// immediate says which calls the goroutine that reads may carry out.
-func (s *Session) immediate(object uint64, method string) bool {
-	if object == serverObject {
-		return immediateServerMethods[method]
+// handle begins one call. The server's own methods, and objects', are carried out by the goroutine that reads, in the
+// order of their requests, but for those that run code which may take its time.
+func (s *Session) handle(q *wire.Request) {
+	if q.Object == serverObject {
+		s.handleOwn(q)
+		return
 	}
-	r := s.server.registry
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	e := r.objects.get(object)
-	return e != nil && e.kind.methods[method]
+	e := s.server.registry.find(q.Object, s)
+	switch {
+	case e == nil || !e.isMade():
+		q.Answer(wire.ErrorReply(noSuchObject(q.Object)))
+		return
+	case q.Method == methodValue, q.Method == methodDescribe:
+		wire.InGoroutines(func(context.Context, *wire.Request) wire.Reply { return s.builtin(e, q.Method) })(q)
+		return
+	case !e.kind.methods[q.Method]:
+		q.Answer(wire.ErrorReply(fmt.Errorf("%w: %s of %s", ErrNoSuchMethod, q.Method, e.kind.Name)))
+		return
+	}
+	c := &Request{Method: q.Method, Argument: q.Argument, Session: s, server: s.server, call: q}
+	s.calls.Add(1)
+	c.carryOut(e.object)
+	if !c.cancellable && !q.Answered() {
+		c.OnCancel(func() { c.Fail(context.Canceled) })
+	}
 }
 
-// handle carries out one call.
-func (s *Session) handle(ctx context.Context, q *wire.Request) wire.Reply {
-	s.calls.Add(1)
-	defer s.calls.Add(-1)
-	if q.Object == serverObject {
+// handleOwn begins a call of the server itself.
+func (s *Session) handleOwn(q *wire.Request) {
+	carryOut := func(ctx context.Context, q *wire.Request) wire.Reply {
 		reply, err := s.administer(ctx, q.Method, q.Argument)
 		if err != nil {
 			return wire.ErrorReply(err)
 		}
 		return wire.Reply{Payload: reply}
 	}
-	e := s.server.registry.find(q.Object, s)
-	switch {
-	case e == nil || !e.isMade():
-		return wire.ErrorReply(noSuchObject(q.Object))
-	case q.Method == methodValue, q.Method == methodDescribe:
-		return s.builtin(e, q.Method)
+	if lengthyServerMethods[q.Method] {
+		wire.InGoroutines(carryOut)(q)
+		return
 	}
-	immediate, exposed := e.kind.methods[q.Method]
-	if !exposed {
-		return wire.ErrorReply(fmt.Errorf("%w: %s of %s", ErrNoSuchMethod, q.Method, e.kind.Name))
-	}
-	c := &Request{Method: q.Method, Argument: q.Argument, Session: s, server: s.server, ctx: ctx}
-	c.carryOut(e.object)
-	if immediate { // it would block the goroutine that reads
-		c.Fail(fmt.Errorf("manager: %s.%s is registered as immediate, and did not answer at once", e.kind.Name, q.Method))
-	}
-	return c.await()
+	q.Answer(carryOut(context.Background(), q)) // which the others don't heed
 }
 
 // carryOut calls the object: the boundary at which panics stop.

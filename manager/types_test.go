@@ -15,7 +15,6 @@ import (
 func init() {
 	manager.RegisterType(manager.Type{
 		Name: "box", New: newBox, Methods: []string{"Put", "Get", "Peek", "Panic", "Silent", "Child"},
-		Immediate: []string{"Put", "Get", "Peek", "Silent"},
 	})
 	manager.RegisterType(manager.Type{Name: "gate", New: newGate, Methods: []string{"Hold", "Wait", "Open", "Ended"}})
 	manager.RegisterType(manager.Type{Name: "part", ByMethodsOnly: true, Methods: []string{"Put", "Get"}})

@@ -2,7 +2,6 @@ package sync
 
 import (
 	"errors"
-	"slices"
 
 	"github.com/multiproc-go/multiproc/manager"
 	"github.com/multiproc-go/multiproc/sync/internal/state"
@@ -41,9 +40,6 @@ func (m methods[O]) register(name string, newObject func(r *reader, h *manager.H
 	}
 	for method := range m {
 		t.Methods = append(t.Methods, method)
-		if !slices.Contains(waiting, method) {
-			t.Immediate = append(t.Immediate, method)
-		}
 	}
 	manager.RegisterType(t)
 }

@@ -16,10 +16,12 @@ const (
 
 // A Queue hands items from any process to any other, first in, first out, each item to one who gets it.
 //
-// An item that was handed out is the queue's until the process that gets it has said that it has arrived, which Get does
-// before it returns. If that process dies before, the item goes back to the head and is handed to somebody else, with
-// Item.Redelivered set. (It may then be in the queue on top of its capacity.) What a process has got and not used when
-// it dies is lost: a JoinableQueue keeps it.
+// An item that was handed out is the queue's until the process that gets it says that it has arrived: with the next call of
+// any shared object in that manager, the next Get say, or when its session is closed, as at the program's end by spawn.Main.
+// If that process dies before, the item goes back to the head and is handed to somebody else, with Item.Redelivered set.
+// (It may then be in the queue on top of its capacity.) So what a process that works on one item at a time has in hand when
+// it is killed is not lost. One that works on several, or calls shared objects meanwhile, uses a JoinableQueue, where an
+// item is the queue's until TaskDone.
 //
 // It is safe for concurrent use, and may be passed to other processes; see the package's section on passing on. Close
 // ends the queue for everybody; Proxy.Close lets go of this reference to it.
@@ -123,17 +125,14 @@ func (q *Queue[T]) UnmarshalMsg(src []byte) ([]byte, error) {
 	return q.core.adopt(&q.Proxy, typeQueue, src)
 }
 
-// get gets an item, and says that it has arrived before anybody can do something with it: it does not come back then.
+// get gets an item. That it has arrived is said with the next message to the manager, or when the session is closed.
 func (q *Queue[T]) get(ctx context.Context, method string) (Item[T], error) {
 	item, err := q.core.get(ctx, &q.Proxy, method)
-	if err != nil || item.number == 0 {
-		return item, err
+	if err == nil && item.number != 0 {
+		// Where this fails the session is lost, and the item may come back, with its mark. We have it in any case.
+		_ = q.Proxy.Tell("Arrived", message(nil).uint(item.number))
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
-	defer cancel()
-	// Where this fails the session is lost, and the item may come back, with its mark. We have it in any case.
-	_ = tell(ctx, &q.Proxy, "Arrived", message(nil).uint(item.number))
-	return item, nil
+	return item, err
 }
 
 // A queueCore is what the two kinds of queue have in common.

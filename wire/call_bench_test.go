@@ -7,10 +7,11 @@ import (
 
 func BenchmarkCall(b *testing.B) {
 	for _, size := range []int{16, 1 << 20} {
-		for name, so := range map[string]*ServeOptions{"goroutine": nil, "inline": {Inline: func(uint64, string) bool { return true }}} {
+		for name, h := range map[string]Handler{"goroutine": method, "at once": func(r *Request) { r.Answer(carryOut(b.Context(), r)) }} {
 			argument := make([]byte, size)
 			b.Run(name+"/"+map[int]string{16: "16B", 1 << 20: "1MiB"}[size], func(b *testing.B) {
-				s := dialled(b, nil, so)
+				near, far := connPair(b, 64<<20)
+				s := serve(b, near, far, h, nil, nil)
 				b.ReportAllocs()
 				b.SetBytes(int64(2 * size))
 				for b.Loop() {

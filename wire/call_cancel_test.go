@@ -54,9 +54,9 @@ func TestCancelIsAnsweredWithAVerdict(t *testing.T) {
 func TestAGrantThatWonIsReturned(t *testing.T) {
 	entered := make(chan struct{})
 	near, far := connPair(t, 0)
-	s := serve(t, near, far, func(ctx context.Context, r *Request) Reply {
+	s := serve(t, near, far, func(r *Request) {
 		close(entered)
-		return method(ctx, r)
+		method(r)
 	}, nil, nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { <-entered; cancel() }()

@@ -32,7 +32,9 @@ func serve(t testing.TB, near, far *Conn, h Handler, co *CallOptions, so *ServeO
 }
 
 // method carries out the methods that the tests call.
-func method(ctx context.Context, r *Request) Reply {
+var method = InGoroutines(carryOut)
+
+func carryOut(ctx context.Context, r *Request) Reply {
 	switch r.Method {
 	case "echo":
 		return Reply{Payload: r.Argument}
@@ -58,8 +60,9 @@ func dialled(t testing.TB, co *CallOptions, so *ServeOptions) *serving {
 }
 
 func TestManyCallsAtOnce(t *testing.T) {
-	for _, so := range []*ServeOptions{nil, {Inline: func(uint64, string) bool { return true }}} {
-		s := dialled(t, nil, so)
+	for _, h := range []Handler{method, func(r *Request) { r.Answer(carryOut(t.Context(), r)) }} {
+		near, far := connPair(t, 64<<20)
+		s := serve(t, near, far, h, nil, nil)
 		var callers sync.WaitGroup
 		for n := range 32 {
 			callers.Go(func() {
@@ -96,8 +99,8 @@ func TestKindsOfReply(t *testing.T) {
 
 func TestLimitsOfMessages(t *testing.T) {
 	near, far := connPair(t, 1000)
-	s := serve(t, near, far, func(_ context.Context, r *Request) Reply {
-		return Reply{Payload: make([]byte, 2*len(r.Argument))}
+	s := serve(t, near, far, func(r *Request) {
+		r.Answer(Reply{Payload: make([]byte, 2*len(r.Argument))})
 	}, nil, nil)
 	ctx := context.Background()
 	if _, err := s.Call(ctx, 0, "x", make([]byte, 1001)); !errors.Is(err, ErrFrameTooLarge) {
@@ -131,29 +134,10 @@ func TestTooManyCalls(t *testing.T) {
 	}
 }
 
-func TestAClientThatDoesNotReadIsDropped(t *testing.T) {
-	near, far := connPair(t, 0)
-	ended := make(chan error, 1)
-	go func() {
-		ended <- Serve(context.Background(), far, func(context.Context, *Request) Reply {
-			return Reply{Payload: make([]byte, 1<<20)}
-		}, &ServeOptions{OutputLimit: 2 << 20})
-	}()
-	err := near.WriteFrame([]byte(preface))
-	for call := uint64(1); err == nil && call < 100; call++ {
-		var header []byte
-		if header, err = (&requestHeader{kindRequest, call, 0, "x", 0}).MarshalMsg(nil); err == nil {
-			err = near.WriteFrame(header)
-		}
-	}
-	if err := <-ended; !errors.Is(err, ErrOutputLimit) {
-		t.Error(err)
-	}
-}
-
 func TestServeRefusesNonsense(t *testing.T) {
 	request, _ := (&requestHeader{kindRequest, 1, 0, "wait", 10}).MarshalMsg(nil)
 	segment, _ := (&segmentHeader{kindSegment, 1}).MarshalMsg(nil)
+	half, _ := (&requestHeader{kindRequest, told, 0, "wait", 1}).MarshalMsg(nil)
 	for name, frames := range map[string][][]byte{
 		"another protocol": {[]byte("hello")},
 		"no message":       {[]byte(preface), []byte("hello")},
@@ -161,6 +145,7 @@ func TestServeRefusesNonsense(t *testing.T) {
 		"too much":         {[]byte(preface), append(request[:len(request):len(request)], make([]byte, 11)...)},
 		"twice":            {[]byte(preface), request, request},
 		"a lone segment":   {[]byte(preface), append(segment, 1)},
+		"told in parts":    {[]byte(preface), half},
 	} {
 		near, far := connPair(t, 0)
 		for _, frame := range frames {

@@ -31,7 +31,8 @@ const (
 // CallOptions are a Caller's. Zero values are the defaults.
 type CallOptions struct {
 	// VerdictTimeout is how long a call whose context ended waits for the server to say whether it was carried out.
-	// After it, or as long without progress of a reply that has begun, the connection is lost.
+	// After it, or as long without progress of a reply that has begun, the connection is lost. While other replies arrive,
+	// it is ten times that.
 	VerdictTimeout time.Duration
 	// OutputLimit is how many bytes of arguments may wait to be written before a further Call has to wait.
 	OutputLimit int64
@@ -46,6 +47,7 @@ type Caller struct {
 	out     *outbox
 	last    atomic.Uint64 // the last call's number
 	running atomic.Int32
+	frames  atomic.Int64  // that have arrived
 	lost    chan struct{} // closed once both goroutines have ended
 
 	mu    sync.Mutex // guards the fields below
@@ -71,20 +73,22 @@ func NewCaller(c *Conn, options *CallOptions) *Caller {
 		conn:    c,
 		limit:   limitMessages(c),
 		verdict: orDefault(o.VerdictTimeout, DefaultVerdictTimeout),
-		out:     newOutbox(c, orDefault(o.OutputLimit, DefaultOutputLimit)),
 		lost:    make(chan struct{}),
 		calls:   make(map[uint64]*pending),
 	}
+	caller.out = newOutbox(c, orDefault(o.OutputLimit, DefaultOutputLimit), caller.limit)
 	caller.out.overtake([]byte(preface))
 	caller.running.Store(2)
-	go caller.run(caller.out.run) // both are joined by Close, which waits for lost
-	go caller.run(caller.read)
+	go caller.write() // both are joined by Close, which waits for lost
+	go func() {
+		caller.end(caller.read())
+		caller.leaveRunning()
+	}()
 	return caller
 }
 
-// run is one of the two goroutines. The one that ends last tells.
-func (c *Caller) run(loop func() error) {
-	c.end(loop())
+// leaveRunning is the end of one of the two goroutines. The one that ends last tells.
+func (c *Caller) leaveRunning() {
 	if c.running.Add(-1) == 0 {
 		close(c.lost)
 	}
@@ -134,6 +138,24 @@ func (c *Caller) Call(ctx context.Context, object uint64, method string, argumen
 	}
 }
 
+// Tell queues a call that has no reply. It is sent right before the next message of a Call, or by Close, and not before:
+// it costs nothing of its own, and suits what the server has to know before anything else. argument, of at most 64 KiB, is
+// the Caller's from then on. It does not block. Whether it was carried out is not known: it was, if the server has answered
+// a later Call. Errors wrap ErrFrameTooLarge, ErrConnectionLost or ErrClosed.
+func (c *Caller) Tell(object uint64, method string, argument []byte) error {
+	if err := checkCall(method, argument, min(c.limit, segmentSize)); err != nil {
+		return err
+	}
+	frame, err := (&requestHeader{kindRequest, told, object, method, uint64(len(argument))}).MarshalMsg(nil)
+	if err == nil {
+		err = c.out.tell(append(frame, argument...))
+	}
+	if err != nil {
+		return fmt.Errorf("wire: tell %s: %w", method, err)
+	}
+	return nil
+}
+
 // limitMessages returns a connection's limit for frames, which becomes that for messages: their frames are short.
 func limitMessages(c *Conn) int64 { return c.maxFrame.Swap(2 * segmentSize) }
 
@@ -156,7 +178,7 @@ func (c *Caller) giveUp(ctx context.Context, call uint64, p *pending, method str
 	c.out.overtake(cancel)
 	timer := time.NewTimer(c.verdict)
 	defer timer.Stop()
-	for seen := int64(0); ; {
+	for seen, arrived, patience := int64(0), c.frames.Load(), verdictPatience; ; {
 		select {
 		case reply := <-p.reply:
 			return reply.result(ctx, method)
@@ -165,6 +187,12 @@ func (c *Caller) giveUp(ctx context.Context, call uint64, p *pending, method str
 		case <-timer.C:
 			if now := p.progress.Load(); now > seen {
 				seen = now
+				timer.Reset(c.verdict)
+				continue
+			}
+			if now := c.frames.Load(); now != arrived && patience > 0 { // other replies are in front of it
+				arrived = now
+				patience--
 				timer.Reset(c.verdict)
 				continue
 			}
@@ -239,9 +267,38 @@ func (c *Caller) Err() error {
 }
 
 // Close closes the connection: calls in flight end with an error that wraps ErrClosed. It waits for the Caller's
-// goroutines, and returns nil. It is safe for concurrent use and may be called again.
+// goroutines, and, if something was told since the last message, up to closeLimit for the server to take it. It returns
+// nil. It is safe for concurrent use and may be called again.
 func (c *Caller) Close() error {
-	c.end(ErrClosed)
+	c.mu.Lock()
+	if c.ended == nil {
+		c.ended = ErrClosed
+	}
+	c.mu.Unlock()
+	if !c.out.finish(ErrClosed) {
+		c.end(ErrClosed)
+		<-c.lost
+		return nil
+	}
+	timer := time.AfterFunc(closeLimit, func() { c.end(ErrClosed) })
+	defer timer.Stop()
 	<-c.lost
 	return nil
+}
+
+// verdictPatience is how many times a verdict may take VerdictTimeout while other replies arrive.
+const verdictPatience = 10
+
+// closeLimit is how long a server that reads nothing delays Close.
+const closeLimit = 200 * time.Millisecond
+
+// write is the goroutine that writes. When Close has it end with what was told, the server is to read to the end before the
+// connection is closed in both directions, since closing it with replies unread could take back what is on its way.
+func (c *Caller) write() {
+	err := c.out.run()
+	half, ok := c.conn.NetConn().(interface{ CloseWrite() error })
+	if !ok || !errors.Is(err, ErrClosed) || half.CloseWrite() != nil {
+		c.end(err)
+	}
+	c.leaveRunning()
 }

@@ -10,6 +10,7 @@ func (c *Caller) read() error {
 			return err
 		}
 		buf = frame
+		c.frames.Add(1)
 		var kept bool
 		switch kindOf(frame) {
 		case kindReply:

@@ -16,8 +16,8 @@
 //	...
 //	conn, err := l.Accept(ctx)
 //	...
-//	err = wire.Serve(ctx, conn, func(ctx context.Context, r *wire.Request) wire.Reply {
-//		return wire.Reply{Payload: r.Argument}
+//	err = wire.Serve(ctx, conn, func(r *wire.Request) {
+//		r.Answer(wire.Reply{Payload: r.Argument})
 //	}, nil)
 //
 // and in another process
@@ -46,7 +46,7 @@
 // # Shutdown
 //
 // Closing a Conn ends its reads and writes. Closing a Listener or a Caller also waits for its goroutines, and Serve
-// returns after its handlers. Each Close may be called again, from anywhere.
+// returns when every call is answered. Each Close may be called again, from anywhere.
 //
 // The bytes on the wire are described in PROTOCOL.md.
 package wire

@@ -22,8 +22,8 @@ func Example() {
 	go func() { // usually another process
 		conn, err := l.Accept(ctx)
 		if err == nil {
-			err = wire.Serve(ctx, conn, func(_ context.Context, r *wire.Request) wire.Reply {
-				return wire.Reply{Payload: append([]byte(r.Method+" "), r.Argument...)}
+			err = wire.Serve(ctx, conn, func(r *wire.Request) {
+				r.Answer(wire.Reply{Payload: append([]byte(r.Method+" "), r.Argument...)})
 			}, nil)
 		}
 		served <- err

@@ -54,6 +54,9 @@ func (in *inbox[H]) begin(call uint64, header H, size uint64, payload []byte) (w
 	case uint64(len(payload)) == size:
 		return true, nil
 	}
+	if len(in.arrivals) >= mostBegun {
+		return false, fmt.Errorf("%w: more than %d messages have begun and not arrived", ErrInputLimit, mostBegun)
+	}
 	a := &arrival[H]{header: header, size: size}
 	in.arrivals[call] = a
 	return false, in.extend(a, payload)

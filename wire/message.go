@@ -32,10 +32,13 @@ const (
 	kindCancel
 )
 
+// told is the number of calls that have no reply, and are whole in their frame.
+const told = 0
+
 // A requestHeader opens a call. The rest of its frame is the beginning of the argument.
 type requestHeader struct {
 	Kind   messageKind
-	Call   uint64 // unique within the connection
+	Call   uint64 // unique within the connection, or told
 	Object uint64
 	Method string
 	Size   uint64 // bytes of the whole argument

@@ -2,9 +2,9 @@ package wire
 
 import (
 	"context"
-	"errors"
 	"net"
 	"sync"
+	"time"
 )
 
 const (
@@ -14,6 +14,12 @@ const (
 	batchSize = 256 << 10
 	// copiedPayload is up to how many bytes a payload is copied next to its header.
 	copiedPayload = 2 << 10
+	// messageCost is how many bytes a message counts on top of its payload, for its header and what keeps it.
+	messageCost = 128
+	// stallLooks is how often a peer is looked at before it is given up.
+	stallLooks = 8
+	// mostBegun is how many messages of several segments a sender may have begun and not ended.
+	mostBegun = 16
 )
 
 // An outMessage is a request or a reply on its way out.
@@ -21,20 +27,30 @@ type outMessage struct {
 	call    uint64
 	header  []byte // of the first frame; nil once that was taken
 	payload []byte // what was not taken yet
+	size    int64  // bytes of the whole payload, if that takes several segments; else 0
 }
 
 // An outbox is the bounded writer of one connection: it writes what is queued in batches, and a segment of each
 // message in turn. Its owner runs it in one goroutine; the other methods are safe for concurrent use.
 type outbox struct {
 	conn  *Conn
-	limit int64         // bytes of payload that may be waiting before one more message
+	limit int64         // bytes that may be waiting before one more message
+	stall time.Duration // for which a peer may read nothing while more than the limit is waiting; 0 is for ever
 	work  chan struct{} // holds one value when there may be something to write
 
 	mu      sync.Mutex // guards the fields below
 	urgent  [][]byte   // whole payloads of frames that overtake the messages
+	told    [][]byte   // whole payloads of frames that go with the next message
 	queue   []*outMessage
-	waiting int64         // bytes of payload in queue
+	large   []*outMessage // of several segments, that are to begin when others have ended
+	window  int64         // bytes that messages of several segments may have together while they are sent
+	begun   int           // such messages in queue
+	sending int64         // bytes that these have in whole
+	waiting int64         // bytes in queue and large
+	written uint64        // batches that the peer, or the network on its behalf, has taken
+	watch   *time.Timer   // set while more than the limit is waiting
 	room    chan struct{} // closed when waiting shrinks; nil while nobody waits for it
+	last    bool          // what was told is still to be written, though the outbox is closed
 	closed  error
 
 	// Of the running goroutine alone.
@@ -43,14 +59,11 @@ type outbox struct {
 	drained int
 }
 
-func newOutbox(c *Conn, limit int64) *outbox {
-	return &outbox{conn: c, limit: limit, work: make(chan struct{}, 1)}
+func newOutbox(c *Conn, limit, window int64) *outbox {
+	return &outbox{conn: c, limit: limit, window: window, work: make(chan struct{}, 1)}
 }
 
-// errOutboxFull means that add could have waited.
-var errOutboxFull = errors.New("wire: output limit")
-
-// add queues a message if no more than the limit is waiting before it, else returns errOutboxFull.
+// add queues a message, however much is waiting. It fails only when the outbox is closed.
 func (o *outbox) add(m *outMessage) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -58,29 +71,60 @@ func (o *outbox) add(m *outMessage) error {
 }
 
 func (o *outbox) addLocked(m *outMessage) error {
-	switch {
-	case o.closed != nil:
+	if o.closed != nil {
 		return o.closed
-	case o.waiting > o.limit:
-		return errOutboxFull
 	}
-	o.queue = append(o.queue, m)
-	o.waiting += int64(len(m.payload))
+	if len(m.payload) > segmentSize {
+		m.size = int64(len(m.payload))
+		o.large = append(o.large, m)
+	} else {
+		o.queue = append(o.queue, m)
+	}
+	o.waiting += messageCost + int64(len(m.payload))
+	if o.stall > 0 && o.waiting > o.limit && o.watch == nil {
+		o.watchLocked()
+	}
 	o.signal()
 	return nil
 }
 
-// addWaiting is add that waits for room until ctx ends.
+// watchLocked ends the connection of a peer that reads nothing for as long as may be.
+func (o *outbox) watchLocked() {
+	seen, looks := o.written, 0
+	o.watch = time.AfterFunc(o.stall/stallLooks, func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		switch {
+		case o.closed != nil:
+			return
+		case o.waiting <= o.limit:
+			o.watch = nil
+			return
+		case o.written != seen:
+			seen, looks = o.written, 0
+		default:
+			looks++
+		}
+		if looks < stallLooks {
+			o.watch.Reset(o.stall / stallLooks)
+			return
+		}
+		o.endLocked(ErrOutputLimit)
+		_ = o.conn.Close() // which ends a write that is going on
+	})
+}
+
+// addWaiting is add that waits until no more than the limit is waiting, or ctx ends.
 func (o *outbox) addWaiting(ctx context.Context, m *outMessage) error {
 	for {
 		o.mu.Lock()
-		err := o.addLocked(m)
-		if errors.Is(err, errOutboxFull) && o.room == nil {
-			o.room = make(chan struct{})
+		room := o.fullLocked()
+		var err error
+		if room == nil {
+			err = o.addLocked(m)
 		}
-		room := o.room
 		o.mu.Unlock()
-		if !errors.Is(err, errOutboxFull) {
+		if room == nil {
 			return err
 		}
 		select {
@@ -89,6 +133,30 @@ func (o *outbox) addWaiting(ctx context.Context, m *outMessage) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// awaitRoom waits until no more than the limit is waiting, or the outbox is closed, and returns why in that case.
+func (o *outbox) awaitRoom() error {
+	for {
+		o.mu.Lock()
+		room, err := o.fullLocked(), o.closed
+		o.mu.Unlock()
+		if room == nil {
+			return err
+		}
+		<-room
+	}
+}
+
+// fullLocked returns nil when there is room, or no use in waiting for it, and else what is closed when there may be some.
+func (o *outbox) fullLocked() <-chan struct{} {
+	if o.closed != nil || o.waiting <= o.limit {
+		return nil
+	}
+	if o.room == nil {
+		o.room = make(chan struct{})
+	}
+	return o.room
 }
 
 // overtake queues a frame that goes before all messages.
@@ -101,14 +169,31 @@ func (o *outbox) overtake(frame []byte) {
 	}
 }
 
+// tell queues a frame that goes in front of the next message that is queued, or with finish.
+func (o *outbox) tell(frame []byte) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed != nil {
+		return o.closed
+	}
+	o.told = append(o.told, frame)
+	return nil
+}
+
 // withdraw takes back what was not written of a call's message, and reports whether that was all of it.
 func (o *outbox) withdraw(call uint64) (whole bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for i, m := range o.queue {
-		if m.call == call {
-			o.queue = append(o.queue[:i], o.queue[i+1:]...)
-			o.shrinkLocked(len(m.payload))
+	for _, queue := range []*[]*outMessage{&o.queue, &o.large} {
+		for i, m := range *queue {
+			if m.call != call {
+				continue
+			}
+			*queue = append((*queue)[:i], (*queue)[i+1:]...)
+			if queue == &o.queue {
+				o.endedLocked(m)
+			}
+			o.shrinkLocked(messageCost + len(m.payload))
 			return m.header != nil
 		}
 	}
@@ -119,11 +204,30 @@ func (o *outbox) withdraw(call uint64) (whole bool) {
 func (o *outbox) end(err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.closed == nil {
-		o.closed = err
-		o.shrinkLocked(0)
-		o.signal()
+	o.endLocked(err)
+}
+
+func (o *outbox) endLocked(err error) {
+	o.last = false
+	if o.closed != nil {
+		return
 	}
+	o.closed = err
+	if o.watch != nil {
+		o.watch.Stop()
+	}
+	o.shrinkLocked(0)
+	o.signal()
+}
+
+// finish is end, but that run writes what was told before it returns. It reports whether there is something.
+func (o *outbox) finish(err error) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	last := o.closed == nil && len(o.told) != 0
+	o.endLocked(err)
+	o.last = last
+	return last
 }
 
 func (o *outbox) shrinkLocked(n int) {
@@ -138,89 +242,5 @@ func (o *outbox) signal() {
 	select {
 	case o.work <- struct{}{}:
 	default:
-	}
-}
-
-// run writes until end is called or writing fails, and returns why.
-func (o *outbox) run() error {
-	for range o.work {
-		for {
-			more, err := o.gather()
-			if err != nil {
-				return err
-			}
-			if !more {
-				break
-			}
-			if err := o.conn.writeFrames(o.vector); err != nil {
-				o.end(err)
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// gather fills vector with the frames of the next batch.
-func (o *outbox) gather() (more bool, err error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.closed != nil {
-		return false, o.closed
-	}
-	clear(o.vector[:cap(o.vector)]) // of what belonged to callers
-	o.vector, o.frames, o.drained = o.vector[:0], o.frames[:0], 0
-	for _, frame := range o.urgent {
-		o.frameOf(frame, nil)
-	}
-	clear(o.urgent)
-	o.urgent = o.urgent[:0]
-	taken := 0
-	for size := 0; size < batchSize && len(o.queue) != 0; {
-		n := o.segmentLocked()
-		size += n + shortHeader
-		taken += n
-	}
-	if taken != 0 {
-		o.shrinkLocked(taken)
-	}
-	o.flush()
-	return len(o.vector) != 0, nil
-}
-
-// segmentLocked takes a segment of the message whose turn it is, and returns its size in bytes.
-func (o *outbox) segmentLocked() int {
-	m := o.queue[0]
-	n := min(len(m.payload), segmentSize)
-	header := m.header
-	if header == nil {
-		header, _ = (&segmentHeader{kindSegment, m.call}).MarshalMsg(nil) // numbers always encode
-	}
-	o.frameOf(header, m.payload[:n])
-	m.header, m.payload = nil, m.payload[n:]
-	o.queue[0] = nil
-	o.queue = o.queue[1:]
-	if len(m.payload) != 0 {
-		o.queue = append(o.queue, m)
-	}
-	return n
-}
-
-func (o *outbox) frameOf(header, payload []byte) {
-	o.frames = appendFrameHeader(o.frames, int64(len(header)+len(payload)))
-	o.frames = append(o.frames, header...)
-	if len(payload) <= copiedPayload {
-		o.frames = append(o.frames, payload...)
-		return
-	}
-	o.flush()
-	o.vector = append(o.vector, payload)
-}
-
-// flush moves the frames that were put together to the vector.
-func (o *outbox) flush() {
-	if len(o.frames) > o.drained {
-		o.vector = append(o.vector, o.frames[o.drained:])
-		o.drained = len(o.frames)
 	}
 }

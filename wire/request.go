@@ -1,0 +1,203 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// A Request is one call, as a Handler sees it. It is answered exactly once: later answers are ignored. Its methods are safe
+// for concurrent use and don't block; its fields must not be changed.
+type Request struct {
+	Object   uint64
+	Method   string
+	Argument []byte // the handler's own
+
+	server  *server
+	call    uint64 // 0 for one that was told, and whose answer goes nowhere
+	refused bool   // it is one too many, and cannot wait
+
+	// Guarded by the server's lock.
+	answered  bool
+	cancelled bool
+	onCancel  func()
+	ctx       context.Context // nil until somebody wants it
+	cancel    context.CancelFunc
+}
+
+// A Handler begins to carry out a call: the goroutine that reads runs it, in the order in which the calls have arrived, so
+// that it must not block. It answers the request, or has it answered later, by any goroutine. What it does not answer at
+// once counts among [ServeOptions].MaxCalls. A panic becomes a reply of the kind Traceback, with its stack.
+type Handler func(r *Request)
+
+// InGoroutines returns a Handler that runs h in a goroutine for each call. ctx ends when the caller gives up, its
+// connection is gone, or serving ends: h, if it was not carried out, then returns ErrorReply(ctx.Err()), and if it was, what
+// it returns ever. It must return soon, since Serve waits for it.
+func InGoroutines(h func(ctx context.Context, r *Request) Reply) Handler {
+	return func(r *Request) {
+		if r.Refused() {
+			r.Answer(ErrorReply(ErrTooManyCalls))
+			return
+		}
+		ctx := r.Context()
+		go func() { // the server waits for its answer
+			defer func() { r.panicked(recover()) }()
+			r.Answer(h(ctx, r))
+		}()
+	}
+}
+
+// Refused reports whether as many calls are in progress as may be: this one can be answered at once, and not later. If it
+// is not answered at once it is cancelled, and the caller gets ErrTooManyCalls.
+func (r *Request) Refused() bool { return r.refused }
+
+// Context returns a context that ends when the call is cancelled, or was answered.
+func (r *Request) Context() context.Context {
+	s := r.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.ctx == nil {
+		r.ctx, r.cancel = context.WithCancel(s.ctx)
+		if r.cancelled || r.answered {
+			r.cancel()
+		}
+	}
+	return r.ctx
+}
+
+// OnCancel sets what is called when the caller gives up or its connection ends before the answer; fn is called right away
+// when that has happened already. fn must see to it that the call is answered soon: with ErrorReply(context.Canceled) if
+// nothing was done, with the result if there is one after all. Without an OnCancel, and without anybody who has asked for
+// the request's Context, a call that is cancelled is answered with context.Canceled. OnCancel is not to be called under a
+// lock that fn takes.
+func (r *Request) OnCancel(fn func()) {
+	s := r.server
+	s.mu.Lock()
+	r.onCancel = fn
+	cancelled := r.cancelled && !r.answered
+	s.mu.Unlock()
+	if cancelled {
+		fn()
+	}
+}
+
+// Answered reports whether the request was answered.
+func (r *Request) Answered() bool {
+	r.server.mu.Lock()
+	defer r.server.mu.Unlock()
+	return r.answered
+}
+
+// Cancelled reports whether the caller has given up or its connection is ending. It is for handlers that are about to
+// hand something over, and does not replace OnCancel.
+func (r *Request) Cancelled() bool {
+	r.server.mu.Lock()
+	defer r.server.mu.Unlock()
+	return r.cancelled
+}
+
+var errNoReply = errors.New("the method has ended its goroutine")
+
+// Answer answers the request, unless that was done before. The reply's payload is the connection's from then on.
+func (r *Request) Answer(reply Reply) {
+	if r.settle() {
+		r.send(reply)
+	}
+}
+
+// AnswerWith is Answer with what compose returns. It calls compose unless the request was answered before, and after that
+// nobody else can answer it.
+func (r *Request) AnswerWith(compose func() Reply) {
+	if !r.settle() {
+		return
+	}
+	reply := ErrorReply(errNoReply)
+	defer func() {
+		if recovered := recover(); recovered != nil {
+			reply = ErrorReply(NewPanicError(recovered))
+		}
+		r.send(reply)
+	}()
+	reply = compose()
+}
+
+// settle takes the right to answer, and reports whether it was still to be had.
+func (r *Request) settle() bool {
+	s := r.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.answered {
+		return false
+	}
+	r.answered, r.onCancel = true, nil
+	if r.cancel != nil {
+		r.cancel()
+	}
+	if s.active[r.call] == r {
+		delete(s.active, r.call)
+	}
+	return true
+}
+
+// send sends the answer.
+func (r *Request) send(reply Reply) {
+	defer r.server.unanswered.Done()
+	if r.call == 0 {
+		return
+	}
+	if r.refused && reply.Kind == Error {
+		reply = ErrorReply(ErrTooManyCalls)
+	}
+	if err := r.server.answer(r.call, reply); err != nil {
+		r.server.end(err)
+	}
+}
+
+// giveUp has the request answered soon.
+func (r *Request) giveUp() {
+	s := r.server
+	s.mu.Lock()
+	fn, answered, awaited := r.onCancel, r.answered, r.ctx != nil
+	r.cancelled = true
+	if r.cancel != nil {
+		r.cancel()
+	}
+	s.mu.Unlock()
+	switch {
+	case answered:
+	case fn != nil:
+		fn()
+	case !awaited:
+		r.Answer(ErrorReply(context.Canceled))
+	}
+}
+
+// panicked answers a request whose handler has panicked: the boundary at which panics stop.
+func (r *Request) panicked(recovered any) {
+	if recovered != nil {
+		r.Answer(ErrorReply(NewPanicError(recovered)))
+	}
+}
+
+// carryOut runs the handler.
+func (r *Request) carryOut(h Handler) {
+	defer func() { r.panicked(recover()) }()
+	h(r)
+}
+
+// answer queues a reply. A result that is beyond the limit for frames becomes an error instead.
+func (s *server) answer(call uint64, reply Reply) error {
+	if reply.Kind == "" {
+		reply.Kind = Return
+	}
+	size := int64(len(reply.Payload))
+	if err := checkFrame(size, s.limit); err != nil {
+		reply = Reply{Unserializable, AppendError(nil, fmt.Errorf("the result cannot be sent: %w", err))}
+		size = int64(len(reply.Payload))
+	}
+	header, err := (&replyHeader{kindReply, call, string(reply.Kind), uint64(size)}).MarshalMsg(nil)
+	if err != nil {
+		return err
+	}
+	return s.out.add(&outMessage{call: call, header: header, payload: reply.Payload})
+}
