@@ -102,7 +102,7 @@ func (o *barrierObject) change(c *manager.Request, r *reader, how func(*state.Ba
 func (o *barrierObject) look(c *manager.Request, r *reader) {
 	o.mu.Lock()
 	b := o.barrier
-	result := message(nil).int(b.Parties()).int(len(b.Waiters())).bool(b.Broken())
+	result := message(nil).int(b.Parties()).int(b.Waiting()).bool(b.Broken())
 	o.mu.Unlock()
 	answer(c, result, r.err())
 }

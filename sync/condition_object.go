@@ -96,7 +96,7 @@ func (o *conditionObject) notify(c *manager.Request, r *reader) {
 
 func (o *conditionObject) waiting(c *manager.Request, r *reader) {
 	o.lock.mu.Lock()
-	n := len(o.condition.Waiters())
+	n := o.condition.Waiting()
 	o.lock.mu.Unlock()
 	answer(c, message(nil).int(n), r.err())
 }

@@ -65,8 +65,8 @@ func (h *Held) Release() error {
 }
 
 // Fence returns the number of the grant that the hold is part of, never 0. A later grant of the same lock, to whomever,
-// has a larger one: who guards a resource outside can refuse a process that was stopped while it held the lock, and
-// comes too late. Condition.Wait makes for a new grant, and a new number. Fence does not block.
+// has a larger one, also where the lock had gone and was made again under its name, if the host's clock was not set back:
+// who guards a resource outside can refuse a process that was stopped while it held the lock, and comes too late. Condition.Wait makes for a new grant, and a new number. Fence does not block.
 func (h *Held) Fence() uint64 {
 	fence, _ := h.tenure.now()
 	return fence

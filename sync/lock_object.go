@@ -3,6 +3,7 @@ package sync
 import (
 	stdsync "sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/multiproc-go/multiproc/manager"
 	"github.com/multiproc-go/multiproc/sync/internal/state"
@@ -22,8 +23,11 @@ var locks = struct {
 	stdsync.Map
 }{}
 
+// newLockObject makes a lock whose fences are larger than those of all locks before, in whatever manager of this host: one
+// that is made again under its name has to go on where it ended.
 func newLockObject(reentrant bool) *lockObject {
-	return &lockObject{number: locks.last.Add(1), lock: state.NewLock(reentrant)}
+	fence := uint64(time.Now().UnixNano())
+	return &lockObject{number: locks.last.Add(1), lock: state.NewLock(reentrant, fence)}
 }
 
 func init() {

@@ -18,7 +18,8 @@ const (
 //
 // An item that was handed out is the queue's until the process that gets it has said that it has arrived, which Get does
 // before it returns. If that process dies before, the item goes back to the head and is handed to somebody else, with
-// Item.Redelivered set. (It may then be in the queue on top of its capacity.) What a process has got and not used when
+// Item.Redelivered set: also after the queue was closed, if somebody asks then. (It may be in the queue on top of its
+// capacity.) What a process has got and not used when
 // it dies is lost: a JoinableQueue keeps it.
 //
 // It is safe for concurrent use, and may be passed to other processes; see the package's section on passing on. Close
@@ -65,8 +66,8 @@ func (q *Queue[T]) TryPut(ctx context.Context, value T) (bool, error) {
 }
 
 // Get takes the first value. It blocks until those who came before have had theirs and there is one, or ctx ends; a value
-// that won the race against the end of ctx is returned with a nil error. The error wraps ErrClosed when the queue was
-// closed and no value can come any more: what other processes have just been handed may come back if they die.
+// that won the race against the end of ctx is returned with a nil error. The error wraps ErrClosed when the queue is closed
+// and empty. It is not waited for what others have just been handed: if they die with it, whoever asks later gets it.
 func (q *Queue[T]) Get(ctx context.Context) (T, error) {
 	item, err := q.get(ctx, "Get")
 	return item.Value, failed(typeQueue, "Get", err)
