@@ -17,7 +17,8 @@ const (
 //
 // So that units don't die with a process, each one acquired is remembered until a release discharges it: the oldest one
 // of the process that releases, or if that has none, the oldest of all. What a process has and nobody has discharged
-// becomes free when it dies.
+// becomes free when its session ends: when it dies, and also when it ends normally. In CPython such units are lost. Who
+// acquires units for good has to outlive their use.
 //
 // It is safe for concurrent use, and may be passed to other processes; see the package's section on passing on.
 type Semaphore struct{ manager.Proxy }
