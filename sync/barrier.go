@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/multiproc-go/multiproc/manager"
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 const typeBarrier = "Barrier"
@@ -97,13 +98,13 @@ func (b *Barrier) wait(ctx context.Context, acts bool) (index int, round uint64,
 	if err != nil {
 		return 0, 0, err
 	}
-	r := &reader{rest: reply}
-	index = r.int()
-	act, number := r.bool(), r.uint()
+	r := wire.NewReader(reply)
+	index = r.Int()
+	act, number := r.Bool(), r.Uint()
 	if act {
 		round = number
 	}
-	return index, round, r.err()
+	return index, round, r.End()
 }
 
 // act does what the last party has to do.
@@ -137,6 +138,6 @@ type barrierLook struct {
 
 func (b *Barrier) look(ctx context.Context) (barrierLook, error) {
 	return ask(ctx, &b.Proxy, "Look", nil, func(r *reader) barrierLook {
-		return barrierLook{r.int(), r.int(), r.bool()}
+		return barrierLook{r.Int(), r.Int(), r.Bool()}
 	})
 }

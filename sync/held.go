@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/multiproc-go/multiproc/manager"
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 // releaseTimeout is how long a release waits for a manager that does not answer, before the session is given up.
@@ -93,9 +94,9 @@ type grant struct {
 }
 
 func readGrant(reply []byte) (grant, error) {
-	r := &reader{rest: reply}
-	g := grant{r.uint(), r.bool(), r.bool(), r.uint(), r.uint()}
-	return g, r.err()
+	r := wire.NewReader(reply)
+	g := grant{r.Uint(), r.Bool(), r.Bool(), r.Uint(), r.Uint()}
+	return g, r.End()
 }
 
 // acquire calls a method that ends with the lock held.

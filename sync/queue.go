@@ -170,8 +170,8 @@ func (q *queueCore[T]) put(ctx context.Context, p *manager.Proxy, method string,
 // get returns the item, or one with the number 0 if a TryGet found none.
 func (q *queueCore[T]) get(ctx context.Context, p *manager.Proxy, method string) (Item[T], error) {
 	return ask(ctx, p, method, nil, func(r *reader) (item Item[T]) {
-		if r.bool() {
-			item.number, item.Deliveries = r.uint(), r.int()
+		if r.Bool() {
+			item.number, item.Deliveries = r.Uint(), r.Int()
 			item.Value = q.element.decode(r)
 			item.Redelivered = item.Deliveries > 1
 		}
@@ -191,7 +191,7 @@ func (q *queueCore[T]) adopt(p *manager.Proxy, name string, src []byte) ([]byte,
 type queueLook struct{ length, capacity, unfinished int }
 
 func lookAtQueue(ctx context.Context, p *manager.Proxy) (queueLook, error) {
-	return ask(ctx, p, "Look", nil, func(r *reader) queueLook { return queueLook{r.int(), r.int(), r.int()} })
+	return ask(ctx, p, "Look", nil, func(r *reader) queueLook { return queueLook{r.Int(), r.Int(), r.Int()} })
 }
 
 // all yields what get returns until the queue is closed.

@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"github.com/multiproc-go/multiproc/manager"
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 // A sequence is the client's side of what Value, Array and List have in common.
@@ -80,9 +81,9 @@ func (q *sequence[T]) modify(ctx context.Context, p *manager.Proxy, index int, c
 			return value, err
 		}
 		old = bytes.Clone(old)
-		r := &reader{rest: old}
+		r := wire.NewReader(old)
 		value = change(q.element.decode(r))
-		if err := r.err(); err != nil {
+		if err := r.End(); err != nil {
 			return value, err
 		}
 		argument, err := q.element.encode(message(nil).int(index).value(old), value)
@@ -102,7 +103,7 @@ func (q *sequence[T]) slice(ctx context.Context, p *manager.Proxy, from, to int)
 // snapshot returns all values, and the number of the version that they are.
 func (q *sequence[T]) snapshot(ctx context.Context, p *manager.Proxy) (values []T, version uint64, err error) {
 	values, err = ask(ctx, p, "Snapshot", nil, func(r *reader) []T {
-		version = r.uint()
+		version = r.Uint()
 		return q.element.decodeAll(r)
 	})
 	return values, version, err

@@ -11,7 +11,7 @@ import (
 // sequenceObject is a List, an Array or a Value in the manager. Values are handed to a caller with the mutex held, so
 // that nobody can have the object let go of the proxies in them before the caller has its own.
 type sequenceObject struct {
-	host *manager.Host
+	host keeper
 
 	mu     stdsync.Mutex // guards values
 	values *state.Sequence
@@ -22,10 +22,10 @@ func init() {
 	for name, table := range map[string]methods[*sequenceObject]{
 		typeList: listTable, typeArray: arrayTable, typeValue: arrayTable,
 	} {
-		table.register(name, func(r *reader, h *manager.Host) (manager.Object, error) {
-			_ = r.string()
-			values := r.values()
-			if err := r.err(); err != nil {
+		table.register(name, func(r *reader, h keeper) (manager.Object, error) {
+			_ = r.Text()
+			values := readValues(r)
+			if err := r.End(); err != nil {
 				return nil, err
 			}
 			o := &sequenceObject{host: h, values: state.NewSequence(values)}
@@ -87,7 +87,7 @@ func (o *sequenceObject) keep(values ...[]byte) error { return keepAll(o.host, v
 // drop lets go of what was taken out.
 func (o *sequenceObject) drop(values ...[]byte) { dropAll(o.host, values...) }
 
-func keepAll(h *manager.Host, values ...[]byte) error {
+func keepAll(h keeper, values ...[]byte) error {
 	for i, v := range values {
 		if err := h.Keep(v); err != nil {
 			dropAll(h, values[:i]...)
@@ -97,15 +97,15 @@ func keepAll(h *manager.Host, values ...[]byte) error {
 	return nil
 }
 
-func dropAll(h *manager.Host, values ...[]byte) {
+func dropAll(h keeper, values ...[]byte) {
 	for _, v := range values {
 		h.Drop(v)
 	}
 }
 
 // look answers with what something reads.
-func (o *sequenceObject) look(c *manager.Request, r *reader, at func(q *state.Sequence) (message, error)) {
-	if err := r.err(); err != nil {
+func (o *sequenceObject) look(c call, r *reader, at func(q *state.Sequence) (message, error)) {
+	if err := r.End(); err != nil {
 		c.Fail(err)
 		return
 	}
@@ -117,9 +117,9 @@ func (o *sequenceObject) look(c *manager.Request, r *reader, at func(q *state.Se
 
 // change stores values, and answers with what that returns; old is what it took out.
 func (o *sequenceObject) change(
-	c *manager.Request, r *reader, values [][]byte, how func(q *state.Sequence) (result message, old [][]byte, err error),
+	c call, r *reader, values [][]byte, how func(q *state.Sequence) (result message, old [][]byte, err error),
 ) {
-	err := r.err()
+	err := r.End()
 	if err == nil {
 		err = o.keep(values...)
 	}
@@ -137,32 +137,32 @@ func (o *sequenceObject) change(
 	o.drop(old...)
 }
 
-func (o *sequenceObject) get(c *manager.Request, r *reader) {
-	i := r.int()
+func (o *sequenceObject) get(c call, r *reader) {
+	i := r.Int()
 	o.look(c, r, func(q *state.Sequence) (message, error) {
 		v, err := q.At(i)
 		return v, err
 	})
 }
 
-func (o *sequenceObject) set(c *manager.Request, r *reader) {
-	i, v := r.int(), r.value()
+func (o *sequenceObject) set(c call, r *reader) {
+	i, v := r.Int(), r.Value()
 	o.change(c, r, [][]byte{v}, func(q *state.Sequence) (message, [][]byte, error) {
 		old, err := q.Put(i, v)
 		return nothing, [][]byte{old}, err
 	})
 }
 
-func (o *sequenceObject) swap(c *manager.Request, r *reader) {
-	i, v := r.int(), r.value()
+func (o *sequenceObject) swap(c call, r *reader) {
+	i, v := r.Int(), r.Value()
 	o.change(c, r, [][]byte{v}, func(q *state.Sequence) (message, [][]byte, error) {
 		old, err := q.Put(i, v)
 		return old, [][]byte{old}, err
 	})
 }
 
-func (o *sequenceObject) compareAndSwap(c *manager.Request, r *reader) {
-	i, old, v := r.int(), r.value(), r.value()
+func (o *sequenceObject) compareAndSwap(c call, r *reader) {
+	i, old, v := r.Int(), r.Value(), r.Value()
 	o.change(c, r, [][]byte{v}, func(q *state.Sequence) (message, [][]byte, error) {
 		swapped, err := q.CompareAndPut(i, old, v)
 		out := [][]byte{old}
@@ -173,8 +173,8 @@ func (o *sequenceObject) compareAndSwap(c *manager.Request, r *reader) {
 	})
 }
 
-func (o *sequenceObject) add(c *manager.Request, r *reader) {
-	i, kind, delta := r.int(), state.NumberKind(r.uint()), r.value()
+func (o *sequenceObject) add(c call, r *reader) {
+	i, kind, delta := r.Int(), state.NumberKind(r.Uint()), r.Value()
 	o.change(c, r, nil, func(q *state.Sequence) (message, [][]byte, error) {
 		old, err := q.At(i)
 		if err != nil {
@@ -188,18 +188,18 @@ func (o *sequenceObject) add(c *manager.Request, r *reader) {
 	})
 }
 
-func (o *sequenceObject) length(c *manager.Request, r *reader) {
+func (o *sequenceObject) length(c call, r *reader) {
 	o.look(c, r, func(q *state.Sequence) (message, error) { return message(nil).int(q.Len()), nil })
 }
 
-func (o *sequenceObject) slice(c *manager.Request, r *reader) {
-	from, to := r.int(), r.int()
+func (o *sequenceObject) slice(c call, r *reader) {
+	from, to := r.Int(), r.Int()
 	o.look(c, r, func(q *state.Sequence) (message, error) { return message(nil).values(q.Between(from, to)), nil })
 }
 
 // overwrite puts values over as many others.
-func (o *sequenceObject) overwrite(c *manager.Request, r *reader) {
-	from, values := r.int(), r.values()
+func (o *sequenceObject) overwrite(c call, r *reader) {
+	from, values := r.Int(), readValues(r)
 	o.change(c, r, values, func(q *state.Sequence) (message, [][]byte, error) {
 		if from < 0 {
 			from += q.Len()
@@ -211,18 +211,18 @@ func (o *sequenceObject) overwrite(c *manager.Request, r *reader) {
 	})
 }
 
-func (o *sequenceObject) snapshot(c *manager.Request, r *reader) {
+func (o *sequenceObject) snapshot(c call, r *reader) {
 	o.look(c, r, func(q *state.Sequence) (message, error) {
 		return message(nil).uint(q.Version()).values(q.Between(0, q.Len())), nil
 	})
 }
 
-func (o *sequenceObject) index(c *manager.Request, r *reader) {
-	v, from, to := r.value(), r.int(), r.int()
+func (o *sequenceObject) index(c call, r *reader) {
+	v, from, to := r.Value(), r.Int(), r.Int()
 	o.look(c, r, func(q *state.Sequence) (message, error) { return message(nil).int(q.Find(v, from, to)), nil })
 }
 
-func (o *sequenceObject) count(c *manager.Request, r *reader) {
-	v := r.value()
+func (o *sequenceObject) count(c call, r *reader) {
+	v := r.Value()
 	o.look(c, r, func(q *state.Sequence) (message, error) { return message(nil).int(q.Count(v)), nil })
 }

@@ -60,12 +60,10 @@ func (s *Set[T]) Discard(ctx context.Context, values ...T) (removed int, err err
 // empty.
 func (s *Set[T]) Pop(ctx context.Context) (T, error) {
 	value, err := ask(ctx, &s.Proxy, "Pop", nil, func(r *reader) (value T) {
-		if r.bool() {
+		if r.Bool() {
 			return s.element.decode(r)
 		}
-		if r.fault == nil {
-			r.fault = ErrNotFound
-		}
+		r.Fail(ErrNotFound)
 		return value
 	})
 	return value, failed(typeSet, "Pop", err)
@@ -209,7 +207,7 @@ func (s *Set[T]) compare(ctx context.Context, others []T) (comparison, error) {
 		return comparison{}, err
 	}
 	return ask(ctx, &s.Proxy, "Compare", argument, func(r *reader) comparison {
-		return comparison{r.int(), r.int(), r.int()}
+		return comparison{r.Int(), r.Int(), r.Int()}
 	})
 }
 
