@@ -15,13 +15,16 @@ type barrierObject struct {
 }
 
 func init() {
-	barrierTable.register(typeBarrier, func(r *reader, _ keeper) (manager.Object, error) {
-		parties := r.Int()
-		if parties < 1 {
-			return nil, fmt.Errorf("a barrier for %d parties", parties)
-		}
-		return &barrierObject{barrier: state.NewBarrier(parties)}, r.End()
-	}, "Wait")
+	barrierTable.register(typeBarrier, newBarrierObject, "Wait")
+}
+
+func newBarrierObject(r *reader, _ keeper) (manager.Object, error) {
+	parties := r.Int()
+	err := r.End()
+	if err == nil && parties < 1 {
+		err = fmt.Errorf("a barrier for %d parties", parties)
+	}
+	return &barrierObject{barrier: state.NewBarrier(parties)}, err
 }
 
 var barrierTable = methods[*barrierObject]{

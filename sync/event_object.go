@@ -14,10 +14,10 @@ type eventObject struct {
 }
 
 func init() {
-	eventTable.register(typeEvent, func(r *reader, _ keeper) (manager.Object, error) {
-		return &eventObject{}, r.End()
-	}, "Wait")
+	eventTable.register(typeEvent, newEventObject, "Wait")
 }
+
+func newEventObject(r *reader, _ keeper) (manager.Object, error) { return &eventObject{}, r.End() }
 
 var eventTable = methods[*eventObject]{
 	"Wait":  (*eventObject).wait,

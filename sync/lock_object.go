@@ -31,12 +31,19 @@ func newLockObject(reentrant bool) *lockObject {
 }
 
 func init() {
-	for name, reentrant := range map[string]bool{typeLock: false, typeRLock: true} {
-		lockTable.register(name, func(r *reader, _ keeper) (manager.Object, error) {
-			o := newLockObject(reentrant)
-			locks.Store(o.number, o)
-			return o, r.End()
-		}, "Acquire", "Resume")
+	lockTable.register(typeLock, lockMaker(false), "Acquire", "Resume")
+	lockTable.register(typeRLock, lockMaker(true), "Acquire", "Resume")
+}
+
+// lockMaker makes locks that conditions can find.
+func lockMaker(reentrant bool) maker {
+	return func(r *reader, _ keeper) (manager.Object, error) {
+		if err := r.End(); err != nil {
+			return nil, err
+		}
+		o := newLockObject(reentrant)
+		locks.Store(o.number, o)
+		return o, nil
 	}
 }
 

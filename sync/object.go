@@ -53,8 +53,11 @@ type keeper interface {
 	Drop(value []byte)
 }
 
+// A maker makes an object of the argument of New. With an error, what it returns besides is nothing.
+type maker func(r *reader, h keeper) (manager.Object, error)
+
 // register makes a type of objects known to managers. Methods that may answer later are named in waiting.
-func (m methods[O]) register(name string, newObject func(r *reader, h keeper) (manager.Object, error), waiting ...string) {
+func (m methods[O]) register(name string, newObject maker, waiting ...string) {
 	t := manager.Type{
 		Name: name,
 		New: func(argument []byte, h *manager.Host) (manager.Object, error) {

@@ -17,14 +17,19 @@ type queueObject struct {
 }
 
 func init() {
-	for name, joinable := range map[string]bool{typeQueue: false, typeJoinableQueue: true} {
-		queueTable.register(name, func(r *reader, h keeper) (manager.Object, error) {
-			capacity, _ := r.Int(), r.Text()
-			if capacity < 0 {
-				return nil, fmt.Errorf("a queue with room for %d items", capacity)
-			}
-			return &queueObject{host: h, queue: state.NewQueue(capacity, joinable)}, r.End()
-		}, "Put", "Get", "Join")
+	queueTable.register(typeQueue, queueMaker(false), "Put", "Get", "Join")
+	queueTable.register(typeJoinableQueue, queueMaker(true), "Put", "Get", "Join")
+}
+
+// queueMaker makes queues of an argument that is the capacity and the type of the items.
+func queueMaker(joinable bool) maker {
+	return func(r *reader, h keeper) (manager.Object, error) {
+		capacity, _ := r.Int(), r.Text()
+		err := r.End()
+		if err == nil && capacity < 0 {
+			err = fmt.Errorf("a queue with room for %d items", capacity)
+		}
+		return &queueObject{host: h, queue: state.NewQueue(capacity, joinable)}, err
 	}
 }
 

@@ -16,14 +16,18 @@ type semaphoreObject struct {
 }
 
 func init() {
-	for name, bounded := range map[string]bool{typeSemaphore: false, typeBoundedSemaphore: true} {
-		semaphoreTable.register(name, func(r *reader, _ keeper) (manager.Object, error) {
-			units := r.Int()
-			if units < 0 {
-				return nil, fmt.Errorf("a semaphore of %d units", units)
-			}
-			return &semaphoreObject{semaphore: state.NewSemaphore(units, bounded)}, r.End()
-		}, "Acquire")
+	semaphoreTable.register(typeSemaphore, semaphoreMaker(false), "Acquire")
+	semaphoreTable.register(typeBoundedSemaphore, semaphoreMaker(true), "Acquire")
+}
+
+func semaphoreMaker(bounded bool) maker {
+	return func(r *reader, _ keeper) (manager.Object, error) {
+		units := r.Int()
+		err := r.End()
+		if err == nil && units < 0 {
+			err = fmt.Errorf("a semaphore of %d units", units)
+		}
+		return &semaphoreObject{semaphore: state.NewSemaphore(units, bounded)}, err
 	}
 }
 

@@ -17,29 +17,31 @@ type sequenceObject struct {
 	values *state.Sequence
 }
 
-// The argument of New is the type of the elements and the first values.
 func init() {
-	for name, table := range map[string]methods[*sequenceObject]{
-		typeList: listTable, typeArray: arrayTable, typeValue: arrayTable,
-	} {
-		table.register(name, func(r *reader, h keeper) (manager.Object, error) {
-			_ = r.Text()
-			values := readValues(r)
-			if err := r.End(); err != nil {
-				return nil, err
-			}
-			o := &sequenceObject{host: h, values: state.NewSequence(values)}
-			return o.as(name), o.keep(values...)
-		})
-	}
+	listTable.register(typeList, newListObject)
+	arrayTable.register(typeArray, newArrayObject)
+	arrayTable.register(typeValue, newArrayObject)
 }
 
-// as returns the object with the methods of its type.
-func (o *sequenceObject) as(name string) manager.Object {
-	if name == typeList {
-		return listObject{o}
+func newListObject(r *reader, h keeper) (manager.Object, error) {
+	o, err := newSequenceObject(r, h)
+	return listObject{o}, err
+}
+
+func newArrayObject(r *reader, h keeper) (manager.Object, error) {
+	o, err := newSequenceObject(r, h)
+	return arrayObject{o}, err
+}
+
+// newSequenceObject makes an object of the type of its elements and the first values.
+func newSequenceObject(r *reader, h keeper) (*sequenceObject, error) {
+	_ = r.Text()
+	values := readValues(r)
+	if err := r.End(); err != nil {
+		return nil, err
 	}
-	return arrayObject{o}
+	o := &sequenceObject{host: h, values: state.NewSequence(values)}
+	return o, o.keep(values...)
 }
 
 type (

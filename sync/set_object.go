@@ -9,10 +9,13 @@ import (
 type setObject struct{ *tableObject }
 
 func init() {
-	setTable.register(typeSet, func(r *reader, h keeper) (manager.Object, error) {
-		_ = r.Text() // the type of the values
-		return setObject{newTableObject(h)}, r.End()
-	})
+	setTable.register(typeSet, newSetObject)
+}
+
+// newSetObject makes a set. The argument is the type of the values.
+func newSetObject(r *reader, h keeper) (manager.Object, error) {
+	_ = r.Text()
+	return setObject{newTableObject(h)}, r.End()
 }
 
 // Call implements manager.Object.

@@ -19,12 +19,14 @@ type tableObject struct {
 }
 
 func init() {
-	for _, name := range []string{typeDict, typeNamespace} {
-		dictTable.register(name, func(r *reader, h keeper) (manager.Object, error) {
-			_ = r.Text() // the types of keys and values
-			return dictObject{newTableObject(h)}, r.End()
-		})
-	}
+	dictTable.register(typeDict, newDictObject)
+	dictTable.register(typeNamespace, newDictObject)
+}
+
+// newDictObject makes a dict or a namespace. The argument is the types of keys and values.
+func newDictObject(r *reader, h keeper) (manager.Object, error) {
+	_ = r.Text()
+	return dictObject{newTableObject(h)}, r.End()
 }
 
 func newTableObject(h keeper) *tableObject {
