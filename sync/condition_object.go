@@ -29,12 +29,12 @@ func newConditionObject(r *reader, h keeper) (manager.Object, error) {
 	}
 	lock := newLockObject(false)
 	if number != 0 {
-		if err := h.Keep(token); err != nil {
-			return nil, err
-		}
 		found, ok := locks.Load(number)
 		if !ok {
 			return nil, errNoLock
+		}
+		if err := h.Keep(token); err != nil {
+			return nil, err
 		}
 		lock = found.(*lockObject)
 	}

@@ -168,12 +168,15 @@ func (o *tableObject) add(c call, r *reader) {
 	key, kind, delta := r.Value(), state.NumberKind(r.Uint()), r.Value()
 	o.change(c, r, [][]byte{key}, func(t *state.Table) (message, [][]byte, error) {
 		old, found := t.Get(key)
-		sum := delta
-		if found {
-			var err error
-			if sum, err = state.Add(kind, old, delta); err != nil {
-				return nil, nil, err
-			}
+		if !found {
+			old = delta
+		}
+		sum, err := state.Add(kind, old, delta)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !found {
+			sum = delta // which is a number, or the addition would have failed
 		}
 		_, _, out := set(t, key, sum)
 		return sum, out, nil
