@@ -87,7 +87,7 @@ func (s *Semaphore) MarshalMsg(dst []byte) ([]byte, error) { return s.Proxy.Mars
 
 // UnmarshalMsg takes the semaphore over: see MarshalMsg.
 func (s *Semaphore) UnmarshalMsg(src []byte) ([]byte, error) {
-	return adopt(&s.Proxy, typeSemaphore, src)
+	return adopt(&s.Proxy, typeSemaphore, src, typeBoundedSemaphore)
 }
 
 func (s *Semaphore) failed(method string, err error) error {

@@ -1,7 +1,6 @@
 package sync
 
 import (
-	"bytes"
 	"context"
 
 	"github.com/multiproc-go/multiproc/manager"
@@ -80,12 +79,12 @@ func (q *sequence[T]) modify(ctx context.Context, p *manager.Proxy, index int, c
 		if err != nil {
 			return value, err
 		}
-		old = bytes.Clone(old)
 		r := wire.NewReader(old)
-		value = change(q.element.decode(r))
+		before := q.element.decode(r)
 		if err := r.End(); err != nil {
 			return value, err
 		}
+		value = change(before)
 		argument, err := q.element.encode(message(nil).int(index).value(old), value)
 		if err != nil {
 			return value, err
@@ -124,7 +123,11 @@ func (q *sequence[T]) find(ctx context.Context, p *manager.Proxy, value T, from,
 	if err != nil {
 		return -1, err
 	}
-	return askInt(ctx, p, "Index", argument.int(from).int(to))
+	i, err := askInt(ctx, p, "Index", argument.int(from).int(to))
+	if err != nil {
+		return -1, err
+	}
+	return i, nil
 }
 
 func (q *sequence[T]) count(ctx context.Context, p *manager.Proxy, value T) (int, error) {

@@ -77,7 +77,7 @@ func (t *table[K, V]) modify(
 		}
 		r := wire.NewReader(reply)
 		found := r.Bool()
-		old := bytes.Clone(r.Rest())
+		old := r.Rest()
 		var before V
 		if found {
 			before = t.values.decode(r)
