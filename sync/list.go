@@ -150,7 +150,8 @@ func (l *List[T]) DeleteSlice(ctx context.Context, from, to int) error {
 	return failed(typeList, "DeleteSlice", l.send(ctx, &l.Proxy, "Splice", message(nil).int(from).int(to), nil))
 }
 
-// Repeat makes the list n times as long, by its own values; n below 1 empties it.
+// Repeat makes the list n times as long, by its own values; n below 1 empties it. The error wraps ErrOutOfRange if that
+// would be more than 16 Mi values.
 func (l *List[T]) Repeat(ctx context.Context, n int) error {
 	return failed(typeList, "Repeat", tell(ctx, &l.Proxy, "Repeat", message(nil).int(n)))
 }

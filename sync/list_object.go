@@ -4,10 +4,11 @@ import (
 	"maps"
 
 	"github.com/multiproc-go/multiproc/sync/internal/state"
+	"github.com/multiproc-go/multiproc/wire"
 )
 
-// maxLength is how many values Repeat makes at most.
-const maxLength = 1 << 28
+// maxLength is how many values Repeat makes at most. Each has a place of 24 bytes.
+const maxLength = 1 << 24
 
 // listTable has what a list can do and an array cannot, besides what both can.
 var listTable = func() methods[*sequenceObject] {
@@ -44,7 +45,7 @@ func (o *sequenceObject) pop(c call, r *reader) {
 	i := r.Int()
 	o.change(c, r, nil, func(q *state.Sequence) (message, [][]byte, error) {
 		v, err := q.Take(i)
-		return v, [][]byte{v}, err
+		return message(nil).value(v), [][]byte{v}, err
 	})
 }
 
@@ -70,21 +71,33 @@ func (o *sequenceObject) remove(c call, r *reader) {
 func (o *sequenceObject) repeat(c call, r *reader) {
 	n := max(r.Int(), 0)
 	o.change(c, r, nil, func(q *state.Sequence) (message, [][]byte, error) {
-		if size := q.Len(); size > 0 && n > maxLength/size {
+		if size := q.Len(); size > 0 && n > 1 && n > maxLength/size {
 			return nil, nil, state.ErrOutOfRange
 		}
 		if n == 0 {
 			return nothing, q.Splice(0, q.Len()), nil
 		}
-		values := q.Between(0, q.Len())
-		for range n - 1 {
-			if err := o.keep(values...); err != nil {
-				return nil, nil, err
-			}
-			q.Append(values...)
+		if err := o.keepAgain(q.View(0, q.Len()), n-1); err != nil {
+			return nil, nil, err
 		}
+		q.Repeat(n)
 		return nothing, nil, nil
 	})
+}
+
+// keepAgain keeps values that are stored already, so many times more.
+func (o *sequenceObject) keepAgain(values [][]byte, times int) error {
+	for _, v := range values {
+		if tokens, err := wire.FindTokens(v); err == nil && len(tokens) == 0 {
+			continue // the most frequent by far
+		}
+		for range times {
+			if err := o.host.Keep(v); err != nil {
+				return err // it does not come to that: what is stored is alive
+			}
+		}
+	}
+	return nil
 }
 
 func (o *sequenceObject) reverse(c call, r *reader) {

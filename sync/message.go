@@ -23,7 +23,11 @@ func (m message) value(v []byte) message  { return append(m, v...) }
 func (m message) arrayOf(n int) message { return msgp.AppendArrayHeader(m, uint32(n)) }
 
 func (m message) values(values [][]byte) message {
-	m = m.arrayOf(len(values))
+	size := 5 // of the longest head
+	for _, v := range values {
+		size += len(v)
+	}
+	m = slices.Grow(m, size).arrayOf(len(values))
 	for _, v := range values {
 		m = append(m, v...)
 	}
@@ -32,7 +36,11 @@ func (m message) values(values [][]byte) message {
 
 // mapOf is a map of the entries, in their order.
 func mapOf(entries []state.Entry) message {
-	m := message(msgp.AppendMapHeader(nil, uint32(len(entries))))
+	size := 5 // of the longest head
+	for _, e := range entries {
+		size += len(e.Key) + len(e.Value)
+	}
+	m := message(msgp.AppendMapHeader(make([]byte, 0, size), uint32(len(entries))))
 	for _, e := range entries {
 		m = append(append(m, e.Key...), e.Value...)
 	}

@@ -73,7 +73,7 @@ var arrayTable = methods[*sequenceObject]{
 func (o *sequenceObject) Value() ([]byte, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return message(nil).values(o.values.Between(0, o.values.Len())), nil
+	return message(nil).values(o.values.View(0, o.values.Len())), nil
 }
 
 // Inspect implements manager.Inspector.
@@ -143,7 +143,7 @@ func (o *sequenceObject) get(c call, r *reader) {
 	i := r.Int()
 	o.look(c, r, func(q *state.Sequence) (message, error) {
 		v, err := q.At(i)
-		return v, err
+		return message(nil).value(v), err // the reply is the manager's, and the value stays
 	})
 }
 
@@ -159,7 +159,7 @@ func (o *sequenceObject) swap(c call, r *reader) {
 	i, v := r.Int(), r.Value()
 	o.change(c, r, [][]byte{v}, func(q *state.Sequence) (message, [][]byte, error) {
 		old, err := q.Put(i, v)
-		return old, [][]byte{old}, err
+		return message(nil).value(old), [][]byte{old}, err
 	})
 }
 
@@ -186,7 +186,7 @@ func (o *sequenceObject) add(c call, r *reader) {
 		if err == nil {
 			_, err = q.Put(i, sum)
 		}
-		return sum, nil, err // numbers hold no proxies
+		return message(nil).value(sum), nil, err // numbers hold no proxies
 	})
 }
 
@@ -196,7 +196,7 @@ func (o *sequenceObject) length(c call, r *reader) {
 
 func (o *sequenceObject) slice(c call, r *reader) {
 	from, to := r.Int(), r.Int()
-	o.look(c, r, func(q *state.Sequence) (message, error) { return message(nil).values(q.Between(from, to)), nil })
+	o.look(c, r, func(q *state.Sequence) (message, error) { return message(nil).values(q.View(from, to)), nil })
 }
 
 // overwrite puts values over as many others.
@@ -215,7 +215,7 @@ func (o *sequenceObject) overwrite(c call, r *reader) {
 
 func (o *sequenceObject) snapshot(c call, r *reader) {
 	o.look(c, r, func(q *state.Sequence) (message, error) {
-		return message(nil).uint(q.Version()).values(q.Between(0, q.Len())), nil
+		return message(nil).uint(q.Version()).values(q.View(0, q.Len())), nil
 	})
 }
 

@@ -179,7 +179,7 @@ func (o *tableObject) add(c call, r *reader) {
 			sum = delta // which is a number, or the addition would have failed
 		}
 		_, _, out := set(t, key, sum)
-		return sum, out, nil
+		return message(nil).value(sum), out, nil // the reply is the manager's, and the sum stays
 	})
 }
 

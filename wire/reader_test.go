@@ -40,7 +40,7 @@ func TestReaderKeepsTheFirstFault(t *testing.T) {
 	}
 	first := r.Err()
 	r.Fail(errors.New("another"))
-	if n := r.Int(); n != 0 || len(r.Rest()) != 3 || r.Err() != first || r.End() != first {
+	if n := r.Int(); n != 0 || len(r.Rest()) != 3 || !errors.Is(r.Err(), first) || !errors.Is(r.End(), first) {
 		t.Errorf("read %d, %d bytes are left, %v", n, len(r.Rest()), r.End())
 	}
 }
@@ -104,7 +104,7 @@ func FuzzReader(f *testing.F) {
 			if worth > before {
 				t.Fatalf("%c: %d bytes of %d", step, worth, before)
 			}
-			if fault != nil && (r.Err() != fault || len(r.Rest()) != before) {
+			if fault != nil && (!errors.Is(r.Err(), fault) || len(r.Rest()) != before) {
 				t.Fatalf("%c went on after %v", step, fault)
 			}
 			if r.Err() == nil && len(r.Rest()) >= before {
