@@ -40,7 +40,8 @@ func (b *Barrier) Wait(ctx context.Context) (int, error) {
 // WaitAction is Wait for parties that have something to do before any of them goes on: the last to arrive calls action,
 // and the others wait until it has returned. When it returns an error or panics, or its process dies, the barrier is
 // broken; the error is returned to the one that called it, and the others get ErrBroken. action may be another function
-// in each party.
+// in each party; where the last to arrive has called Wait, there is none. (In CPython it belongs to the barrier.) Who gives
+// up while action runs breaks the barrier, too: then the one that called it gets ErrBroken.
 func (b *Barrier) WaitAction(ctx context.Context, action func() error) (int, error) {
 	index, round, err := b.wait(ctx, true)
 	if err == nil && round != 0 {

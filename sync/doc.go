@@ -66,6 +66,10 @@
 // and never runs code of theirs. Where elements are compared, two are equal when their encodings are: that is when Go has
 // them equal, maps and slices included, but for floats, where NaN equals itself and 0 does not equal -0.
 //
+// What a call takes or returns is one message, of at most manager.Options.MaxMessage bytes; of a container that is larger as
+// a whole, snapshots and All fail, and so do Keys, Values and Items. It is read in parts: a list or an array by Slice, a
+// dictionary by its Keys and Get. Snapshots and All are in this process's memory whole.
+//
 // # Concurrency
 //
 // Everything is safe for concurrent use, and any number of goroutines may wait at once. Every call but those that say

@@ -29,7 +29,7 @@ type Queue[T any] struct {
 	core queueCore[T]
 }
 
-// An Item is what GetItem gets.
+// An Item is what GetItem and TryGetItem get.
 type Item[T any] struct {
 	Value T
 	// Redelivered says that the item was handed to another process before, which died while it had it: what that
@@ -83,6 +83,12 @@ func (q *Queue[T]) GetItem(ctx context.Context) (Item[T], error) {
 func (q *Queue[T]) TryGet(ctx context.Context) (value T, ok bool, err error) {
 	item, err := q.get(ctx, "TryGet")
 	return item.Value, item.number != 0, failed(typeQueue, "TryGet", err)
+}
+
+// TryGetItem is TryGet, and tells also whether the value was handed out before.
+func (q *Queue[T]) TryGetItem(ctx context.Context) (item Item[T], ok bool, err error) {
+	item, err = q.get(ctx, "TryGet")
+	return item, item.number != 0, failed(typeQueue, "TryGetItem", err)
 }
 
 // All returns a sequence that gets values until the queue is closed and empty. It blocks as Get does; where Get fails, it

@@ -145,12 +145,16 @@ func TestJoinableQueue(t *testing.T) {
 		must(q.Get(ctx))
 		check(t, q.TaskDone(ctx))
 	}
-	item := must(q.GetItem(ctx))
-	if n := must(q.Unfinished(ctx)); n != 1 || item.Value != 2 || item.Redelivered {
+	item, ok, err := q.TryGetItem(ctx)
+	check(t, err)
+	if n := must(q.Unfinished(ctx)); !ok || n != 1 || item.Value != 2 || item.Redelivered {
 		t.Errorf("%d unfinished, item %+v", n, item)
 	}
+	if _, ok, err := q.TryGetItem(ctx); ok || err != nil {
+		t.Errorf("an item of none: %v", err)
+	}
 	check(t, q.ItemDone(ctx, item))
-	_, err := wait(t, joined)
+	_, err = wait(t, joined)
 	check(t, err)
 	if err := q.TaskDone(ctx); !errors.Is(err, mpsync.ErrTooManyDone) {
 		t.Errorf("TaskDone once too often: %v", err)
