@@ -128,6 +128,8 @@ func (h *queueHistory) acknowledge(t *rapid.T) {
 	if !h.joinable {
 		h.queue.Arrived(o.to, o.item.Number)
 		h.forget(t, o)
+		h.queue.Arrived(o.to, o.item.Number) // it was forgotten
+		h.settle(t)
 		return
 	}
 	h.queue.Arrived(o.to, o.item.Number)
@@ -138,6 +140,8 @@ func (h *queueHistory) acknowledge(t *rapid.T) {
 	}
 	fatalUnless(t, h.queue.Done(o.to, number) == nil, "Done failed")
 	h.forget(t, o)
+	again := h.queue.Done(o.to, o.item.Number)
+	fatalUnless(t, errors.Is(again, state.ErrTooManyDone), "an item was done twice: %v", again)
 }
 
 func (h *queueHistory) doneForOthers(t *rapid.T) {
