@@ -98,7 +98,8 @@ func (s *Semaphore) failed(method string, err error) error {
 }
 
 // A BoundedSemaphore is a [Semaphore] that never has more free units than it began with: a Release that would make it
-// so returns an error that wraps ErrOverReleased. Its other methods are those of Semaphore.
+// so returns an error that wraps ErrOverReleased. Its other methods are those of Semaphore, and where a *Semaphore is
+// expected of another process, its Semaphore may be sent.
 type BoundedSemaphore struct{ Semaphore }
 
 // NewBoundedSemaphore is NewSemaphore for a BoundedSemaphore.
