@@ -100,12 +100,12 @@ func (h *hosting) attachNow(ctx context.Context) (*attached, error) {
 	if err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
-	r := reader{rest: reply}
-	r.array()
-	a := &attached{proxy: p, options: &Options{TaskTimeout: time.Duration(r.int()), MaxPayload: r.int(), ResultBytes: r.int()}}
-	a.ahead.Store(r.int())
-	if r.err != nil {
-		return nil, errors.Join(errHostedMessage, r.err, p.Close())
+	r := newReader(reply)
+	r.Array()
+	a := &attached{proxy: p, options: &Options{TaskTimeout: time.Duration(r.Int64()), MaxPayload: r.Int64(), ResultBytes: r.Int64()}}
+	a.ahead.Store(r.Int64())
+	if err := r.End(); err != nil {
+		return nil, errors.Join(errHostedMessage, err, p.Close())
 	}
 	return a, nil
 }

@@ -45,16 +45,6 @@ func appendEncoded(dst, encoded []byte, holds bool) []byte {
 	return msgp.AppendBytes(dst, encoded)
 }
 
-func readEncoded(src []byte, holds bool) (encoded, rest []byte, err error) {
-	if !holds {
-		return msgp.ReadBytesZC(src)
-	}
-	if rest, err = msgp.Skip(src); err != nil {
-		return nil, src, err
-	}
-	return src[:len(src)-len(rest)], rest, nil
-}
-
 // submission is tasks of one job on their way to a hosted pool.
 type submission struct {
 	job      uint64 // the attachment's number for it
@@ -88,18 +78,18 @@ func appendSubmission(j *job, number uint64, tasks []task) []byte {
 }
 
 func readSubmission(src []byte) (*submission, error) {
-	r := reader{rest: src}
+	r := newReader(src)
 	s := &submission{}
-	fields := r.array()
-	s.job, s.function, s.timeout = r.uint(), r.string(), time.Duration(r.int())
-	s.single, s.holds = r.bool(), r.bool()
-	for left := (fields - 5) / 2; left > 0 && r.err == nil; left-- {
-		t := hostedTask{index: int(r.int())}
+	fields := r.Array()
+	s.job, s.function, s.timeout = r.Uint(), r.Text(), time.Duration(r.Int64())
+	s.single, s.holds = r.Bool(), r.Bool()
+	for left := (fields - 5) / 2; left > 0 && r.Err() == nil; left-- {
+		t := hostedTask{index: r.Int()}
 		t.arg = r.encoded(s.holds)
 		s.tasks = append(s.tasks, t)
 	}
-	if r.err != nil || fields < 5 || s.single && len(s.tasks) != 1 {
-		return nil, errors.Join(errHostedMessage, r.err)
+	if err := r.End(); err != nil || fields < 5 || s.single && len(s.tasks) != 1 {
+		return nil, errors.Join(errHostedMessage, err)
 	}
 	return s, nil
 }
@@ -135,8 +125,8 @@ func appendOutcome(dst []byte, number uint64, index int, o outcome, holds bool) 
 const outcomeFields = 5
 
 func (r *reader) outcome() (number uint64, index int, o outcome) {
-	number, index, o.kind = r.uint(), int(r.int()), Outcome(r.uint())
-	switch form := r.uint(); form {
+	number, index, o.kind = r.Uint(), r.Int(), Outcome(r.Uint())
+	switch form := r.Uint(); form {
 	case formValue, formHolds:
 		o.value = r.encoded(form == formHolds)
 	case formLost:
@@ -161,10 +151,10 @@ func appendLost(dst []byte, e *WorkerLostError) []byte {
 }
 
 func (r *reader) lost() error {
-	r.array()
+	r.Array()
 	return &WorkerLostError{
-		Function: r.string(), PID: int(r.int()), ExitCode: int(r.int()), Signal: syscall.Signal(r.int()),
-		Crash: r.string(), Stderr: r.string(), Cause: r.string(),
+		Function: r.Text(), PID: r.Int(), ExitCode: r.Int(), Signal: syscall.Signal(r.Int()),
+		Crash: r.Text(), Stderr: r.Text(), Cause: r.Text(),
 	}
 }
 
@@ -184,25 +174,15 @@ type hostError struct{ remote *RemoteError }
 func (e *hostError) Error() string        { return e.remote.Message }
 func (e *hostError) Is(target error) bool { return e.remote.Is(target) }
 
-// reader reads a message. After the first error, which it keeps, it returns zero values.
-type reader struct {
-	rest []byte
-	err  error
-}
+// A reader reads messages.
+type reader struct{ wire.Reader }
 
-func read[T any](r *reader, decode func([]byte) (T, []byte, error)) (value T) {
-	if r.err == nil {
-		value, r.rest, r.err = decode(r.rest)
-	}
-	return value
-}
+func newReader(message []byte) *reader { return &reader{*wire.NewReader(message)} }
 
-func (r *reader) array() int     { return int(read(r, msgp.ReadArrayHeaderBytes)) }
-func (r *reader) uint() uint64   { return read(r, msgp.ReadUint64Bytes) }
-func (r *reader) int() int64     { return read(r, msgp.ReadInt64Bytes) }
-func (r *reader) bool() bool     { return read(r, msgp.ReadBoolBytes) }
-func (r *reader) string() string { return read(r, msgp.ReadStringBytes) }
-
+// encoded reads what appendEncoded wrote.
 func (r *reader) encoded(holds bool) []byte {
-	return read(r, func(src []byte) ([]byte, []byte, error) { return readEncoded(src, holds) })
+	if holds {
+		return r.Value()
+	}
+	return r.Bytes()
 }

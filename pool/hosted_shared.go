@@ -103,8 +103,8 @@ func (r *SharedResult[R]) Ready(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fromHost(err)
 	}
-	in := reader{rest: reply}
-	return in.bool(), in.err
+	in := newReader(reply)
+	return in.Bool(), in.End()
 }
 
 // Cancel ends the task if it has not ended, as AsyncResult.Cancel does, for all who wait for it. It blocks until the
@@ -199,11 +199,11 @@ func askOutcome[R any](ctx context.Context, p *manager.Proxy, method string) (re
 	if len(reply) == 0 {
 		return result, io.EOF
 	}
-	in := reader{rest: reply}
-	in.array()
+	in := newReader(reply)
+	in.Array()
 	_, index, o := in.outcome()
-	if in.err != nil {
-		return result, errors.Join(errHostedMessage, in.err)
+	if err := in.End(); err != nil {
+		return result, errors.Join(errHostedMessage, err)
 	}
 	result.Index = index
 	result.Value, result.Err = decode(codec, o)

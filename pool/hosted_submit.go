@@ -128,13 +128,13 @@ func (h *hosting) wanted() bool {
 
 // deliver hands outcomes to their jobs. It notes whether there were proxies of other managers in them.
 func (h *hosting) deliver(a *attached, reply []byte, foreign *bool) error {
-	r := reader{rest: reply}
-	fields := r.array()
-	a.ahead.Store(r.int())
+	r := newReader(reply)
+	fields := r.Array()
+	a.ahead.Store(r.Int64())
 	for left := (fields - 1) / outcomeFields; left > 0; left-- {
 		number, index, o := r.outcome()
-		if r.err != nil {
-			return errors.Join(errHostedMessage, r.err)
+		if err := r.Err(); err != nil {
+			return errors.Join(errHostedMessage, err)
 		}
 		if j := h.settled(number, index); j != nil {
 			if cause := j.cause(); cause != nil && o.kind == Cancelled {
@@ -148,6 +148,9 @@ func (h *hosting) deliver(a *attached, reply []byte, foreign *bool) error {
 			}
 			j.settle(index, o)
 		}
+	}
+	if err := r.End(); err != nil {
+		return errors.Join(errHostedMessage, err)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/multiproc-go/multiproc/manager"
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 // ask calls a method of an object and reads its one result.
@@ -13,24 +14,24 @@ func ask[R any](ctx context.Context, p *manager.Proxy, method string, argument m
 	if err != nil {
 		return zero, err
 	}
-	r := &reader{rest: reply}
+	r := wire.NewReader(reply)
 	value := result(r)
-	if err := r.err(); err != nil {
+	if err := r.End(); err != nil {
 		return zero, err
 	}
 	return value, nil
 }
 
 func askBool(ctx context.Context, p *manager.Proxy, method string, argument message) (bool, error) {
-	return ask(ctx, p, method, argument, (*reader).bool)
+	return ask(ctx, p, method, argument, (*reader).Bool)
 }
 
 func askInt(ctx context.Context, p *manager.Proxy, method string, argument message) (int, error) {
-	return ask(ctx, p, method, argument, (*reader).int)
+	return ask(ctx, p, method, argument, (*reader).Int)
 }
 
 func askUint(ctx context.Context, p *manager.Proxy, method string, argument message) (uint64, error) {
-	return ask(ctx, p, method, argument, (*reader).uint)
+	return ask(ctx, p, method, argument, (*reader).Uint)
 }
 
 // tell calls a method of an object that has no result.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/multiproc-go/multiproc/manager"
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 const typeBarrier = "Barrier"
@@ -39,7 +40,8 @@ func (b *Barrier) Wait(ctx context.Context) (int, error) {
 // WaitAction is Wait for parties that have something to do before any of them goes on: the last to arrive calls action,
 // and the others wait until it has returned. When it returns an error or panics, or its process dies, the barrier is
 // broken; the error is returned to the one that called it, and the others get ErrBroken. action may be another function
-// in each party.
+// in each party; where the last to arrive has called Wait, there is none. (In CPython it belongs to the barrier.) Who gives
+// up while action runs breaks the barrier, too: then the one that called it gets ErrBroken.
 func (b *Barrier) WaitAction(ctx context.Context, action func() error) (int, error) {
 	index, round, err := b.wait(ctx, true)
 	if err == nil && round != 0 {
@@ -97,13 +99,13 @@ func (b *Barrier) wait(ctx context.Context, acts bool) (index int, round uint64,
 	if err != nil {
 		return 0, 0, err
 	}
-	r := &reader{rest: reply}
-	index = r.int()
-	act, number := r.bool(), r.uint()
+	r := wire.NewReader(reply)
+	index = r.Int()
+	act, number := r.Bool(), r.Uint()
 	if act {
 		round = number
 	}
-	return index, round, r.err()
+	return index, round, r.End()
 }
 
 // act does what the last party has to do.
@@ -137,6 +139,6 @@ type barrierLook struct {
 
 func (b *Barrier) look(ctx context.Context) (barrierLook, error) {
 	return ask(ctx, &b.Proxy, "Look", nil, func(r *reader) barrierLook {
-		return barrierLook{r.int(), r.int(), r.bool()}
+		return barrierLook{r.Int(), r.Int(), r.Bool()}
 	})
 }

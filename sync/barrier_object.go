@@ -15,21 +15,24 @@ type barrierObject struct {
 }
 
 func init() {
-	barrierTable.register(typeBarrier, func(r *reader, _ *manager.Host) (manager.Object, error) {
-		parties := r.int()
-		if parties < 1 {
-			return nil, fmt.Errorf("a barrier for %d parties", parties)
-		}
-		return &barrierObject{barrier: state.NewBarrier(parties)}, r.err()
-	}, "Wait")
+	barrierTable.register(typeBarrier, newBarrierObject)
+}
+
+func newBarrierObject(r *reader, _ keeper) (manager.Object, error) {
+	parties := r.Int()
+	err := r.End()
+	if err == nil && parties < 1 {
+		err = fmt.Errorf("a barrier for %d parties", parties)
+	}
+	return &barrierObject{barrier: state.NewBarrier(parties)}, err
 }
 
 var barrierTable = methods[*barrierObject]{
 	"Wait":       (*barrierObject).wait,
 	"Proceed":    (*barrierObject).proceed,
 	"AbortRound": (*barrierObject).abortRound,
-	"Abort":      func(o *barrierObject, c *manager.Request, r *reader) { o.change(c, r, (*state.Barrier).Abort) },
-	"Reset":      func(o *barrierObject, c *manager.Request, r *reader) { o.change(c, r, (*state.Barrier).Reset) },
+	"Abort":      func(o *barrierObject, c call, r *reader) { o.change(c, r, (*state.Barrier).Abort) },
+	"Reset":      func(o *barrierObject, c call, r *reader) { o.change(c, r, (*state.Barrier).Reset) },
 	"Look":       (*barrierObject).look,
 }
 
@@ -63,13 +66,13 @@ func (o *barrierObject) operate(do func(b *state.Barrier)) {
 	answered := o.barrier.Answered()
 	o.mu.Unlock()
 	for _, w := range answered {
-		answer(w.Call.(*manager.Request), message(nil).int(w.Index).bool(w.Act).uint(w.Round), w.Err)
+		answer(w.Call.(call), message(nil).int(w.Index).bool(w.Act).uint(w.Round), w.Err)
 	}
 }
 
-func (o *barrierObject) wait(c *manager.Request, r *reader) {
-	w := &state.BarrierWait{Session: c.Session, Call: c, Acts: r.bool()}
-	if err := r.err(); err != nil {
+func (o *barrierObject) wait(c call, r *reader) {
+	w := &state.BarrierWait{Session: c.session, Call: c, Acts: r.Bool()}
+	if err := r.End(); err != nil {
 		c.Fail(err)
 		return
 	}
@@ -77,32 +80,32 @@ func (o *barrierObject) wait(c *manager.Request, r *reader) {
 	c.OnCancel(func() { o.operate(func(b *state.Barrier) { b.Cancel(w) }) })
 }
 
-func (o *barrierObject) proceed(c *manager.Request, r *reader) {
-	round := r.uint()
-	err := r.err()
+func (o *barrierObject) proceed(c call, r *reader) {
+	round := r.Uint()
+	err := r.End()
 	if err == nil {
-		o.operate(func(b *state.Barrier) { err = b.Proceed(c.Session, round) })
+		o.operate(func(b *state.Barrier) { err = b.Proceed(c.session, round) })
 	}
 	answer(c, nothing, err)
 }
 
-func (o *barrierObject) abortRound(c *manager.Request, r *reader) {
-	round := r.uint()
-	o.change(c, r, func(b *state.Barrier) { b.AbortRound(c.Session, round) })
+func (o *barrierObject) abortRound(c call, r *reader) {
+	round := r.Uint()
+	o.change(c, r, func(b *state.Barrier) { b.AbortRound(c.session, round) })
 }
 
-func (o *barrierObject) change(c *manager.Request, r *reader, how func(*state.Barrier)) {
-	err := r.err()
+func (o *barrierObject) change(c call, r *reader, how func(*state.Barrier)) {
+	err := r.End()
 	if err == nil {
 		o.operate(how)
 	}
 	answer(c, nothing, err)
 }
 
-func (o *barrierObject) look(c *manager.Request, r *reader) {
+func (o *barrierObject) look(c call, r *reader) {
 	o.mu.Lock()
 	b := o.barrier
-	result := message(nil).int(b.Parties()).int(len(b.Waiters())).bool(b.Broken())
+	result := message(nil).int(b.Parties()).int(b.Waiting()).bool(b.Broken())
 	o.mu.Unlock()
-	answer(c, result, r.err())
+	answer(c, result, r.End())
 }

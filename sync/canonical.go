@@ -5,68 +5,50 @@ import (
 	"slices"
 
 	"github.com/tinylib/msgp/msgp"
+
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 // sortMaps puts the entries of all maps, in the value that begins in m at from, in the order of their keys' bytes.
 func sortMaps(m message, from int) (message, error) {
-	sorted, rest, err := appendSorted(m[:from:from], m[from:])
-	if err == nil && len(rest) > 0 {
-		err = errLeftOver
-	}
-	if err != nil {
-		return nil, malformed(err)
+	r := wire.NewReader(m[from:])
+	sorted := appendSorted(m[:from:from], r)
+	if err := r.End(); err != nil {
+		return nil, err
 	}
 	return sorted, nil
 }
 
-// appendSorted appends the next value of src, sorted, to dst, and returns what follows it. The encoder limits how deeply
-// values are nested.
-func appendSorted(dst, src []byte) (sorted, rest []byte, err error) {
-	switch msgp.NextType(src) {
+// appendSorted appends the next value, sorted, to dst. The encoder limits how deeply values are nested.
+func appendSorted(dst []byte, r *reader) []byte {
+	from := r.Rest()
+	head := func() []byte { return from[:len(from)-len(r.Rest())] }
+	switch msgp.NextType(from) {
 	case msgp.ArrayType:
-		n, rest, err := msgp.ReadArrayHeaderBytes(src)
-		if err != nil {
-			return nil, src, err
-		}
-		dst = append(dst, src[:len(src)-len(rest)]...)
+		n := r.Array()
+		dst = append(dst, head()...)
 		for range n {
-			if dst, rest, err = appendSorted(dst, rest); err != nil {
-				return nil, rest, err
-			}
+			dst = appendSorted(dst, r)
 		}
-		return dst, rest, nil
+		return dst
 	case msgp.MapType:
-		return appendSortedMap(dst, src)
+		n := r.Map()
+		return appendSortedEntries(append(dst, head()...), r, n)
 	default:
-		rest, err := msgp.Skip(src)
-		if err != nil {
-			return nil, src, err
-		}
-		return append(dst, src[:len(src)-len(rest)]...), rest, nil
+		return append(dst, r.Value()...)
 	}
 }
 
-func appendSortedMap(dst, src []byte) (sorted, rest []byte, err error) {
-	n, rest, err := msgp.ReadMapHeaderBytes(src)
-	if err != nil {
-		return nil, src, err
-	}
-	dst = append(dst, src[:len(src)-len(rest)]...)
+func appendSortedEntries(dst []byte, r *reader, n int) []byte {
 	type entry struct{ key, value []byte }
-	var entries []entry
+	entries := make([]entry, 0, n)
 	for range n {
-		var e entry
-		if e.key, rest, err = appendSorted(nil, rest); err != nil {
-			return nil, rest, err
-		}
-		if e.value, rest, err = appendSorted(nil, rest); err != nil {
-			return nil, rest, err
-		}
-		entries = append(entries, e)
+		key := appendSorted(nil, r)
+		entries = append(entries, entry{key, appendSorted(nil, r)})
 	}
 	slices.SortStableFunc(entries, func(a, b entry) int { return bytes.Compare(a.key, b.key) })
 	for _, e := range entries {
 		dst = append(append(dst, e.key...), e.value...)
 	}
-	return dst, rest, nil
+	return dst
 }

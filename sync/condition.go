@@ -127,29 +127,38 @@ func (c *Condition) UnmarshalMsg(src []byte) ([]byte, error) {
 }
 
 func (c *Condition) notify(ctx context.Context, held *Held, n int) (int, error) {
-	if held == nil {
-		return 0, ErrNotHeld
+	if err := c.refuse(held); err != nil {
+		return 0, err
 	}
-	fence := held.Fence()
-	return askInt(ctx, &c.Proxy, "Notify", message(nil).uint(held.owner).uint(fence).uint(held.number).int(n))
+	argument := message(nil).uint(held.ownerNumber()).uint(held.Fence()).uint(held.lock.number).int(n)
+	return askInt(ctx, &c.Proxy, "Notify", argument)
+}
+
+// refuse says what is wrong with a hold, as far as that can be seen here.
+func (c *Condition) refuse(held *Held) error {
+	if held == nil || held.released.Load() || held.lock.manager != c.Token().Address {
+		return ErrNotHeld
+	}
+	return nil
 }
 
 func (c *Condition) wait(ctx context.Context, held *Held) error {
-	if held == nil {
-		return ErrNotHeld
+	if err := c.refuse(held); err != nil {
+		return err
 	}
-	fence := held.Fence()
-	g, err := acquire(ctx, &c.Proxy, "Wait", message(nil).uint(held.owner).uint(fence).uint(held.number))
+	old := held.grantNow()
+	argument := message(nil).uint(held.ownerNumber()).uint(old.fence).uint(held.lock.number)
+	g, err := acquire(ctx, &c.Proxy, "Wait", argument)
 	if err != nil {
 		return err
 	}
 	if g.fence == 0 { // cancelled; our place in the queue for the lock is kept
-		again := message(nil).uint(held.owner).uint(g.ticket)
+		again := message(nil).uint(held.ownerNumber()).uint(g.ticket)
 		if g, err = acquire(context.WithoutCancel(ctx), &c.Proxy, "Resume", again); err != nil {
 			return fmt.Errorf("take the lock again: %w", err)
 		}
 	}
-	held.tenure.begin(g)
+	held.regrant(old, g)
 	if !g.notified {
 		return context.Cause(ctx)
 	}

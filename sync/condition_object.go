@@ -17,24 +17,24 @@ type conditionObject struct {
 }
 
 func init() {
-	conditionTable.register(typeCondition, newConditionObject, "Acquire", "Resume", "Wait")
+	conditionTable.register(typeCondition, newConditionObject)
 }
 
 // newConditionObject makes a condition of the lock with the number in the argument, whose token follows, or of a lock of
 // its own for the number 0.
-func newConditionObject(r *reader, h *manager.Host) (manager.Object, error) {
-	number, token := r.uint(), r.value()
-	if err := r.err(); err != nil {
+func newConditionObject(r *reader, h keeper) (manager.Object, error) {
+	number, token := r.Uint(), r.Value()
+	if err := r.End(); err != nil {
 		return nil, err
 	}
 	lock := newLockObject(false)
 	if number != 0 {
-		if err := h.Keep(token); err != nil {
-			return nil, err
-		}
 		found, ok := locks.Load(number)
 		if !ok {
 			return nil, errNoLock
+		}
+		if err := h.Keep(token); err != nil {
+			return nil, err
 		}
 		lock = found.(*lockObject)
 	}
@@ -73,8 +73,8 @@ func (o *conditionObject) Inspect() manager.Inspection {
 	return i
 }
 
-func (o *conditionObject) wait(c *manager.Request, r *reader) {
-	w, fence, number := newLockWait(c, r), r.uint(), r.uint()
+func (o *conditionObject) wait(c call, r *reader) {
+	w, fence, number := newLockWait(c, r), r.Uint(), r.Uint()
 	if err := o.refuse(number, r); err != nil {
 		c.Fail(err)
 		return
@@ -82,8 +82,8 @@ func (o *conditionObject) wait(c *manager.Request, r *reader) {
 	o.lock.wait(w, func(*state.Lock) { o.condition.Wait(w, fence) })
 }
 
-func (o *conditionObject) notify(c *manager.Request, r *reader) {
-	owner, fence, number, n := newLockOwner(c, r), r.uint(), r.uint(), r.int()
+func (o *conditionObject) notify(c call, r *reader) {
+	owner, fence, number, n := newLockOwner(c, r), r.Uint(), r.Uint(), r.Int()
 	if err := o.refuse(number, r); err != nil {
 		c.Fail(err)
 		return
@@ -94,16 +94,16 @@ func (o *conditionObject) notify(c *manager.Request, r *reader) {
 	answer(c, message(nil).int(notified), err)
 }
 
-func (o *conditionObject) waiting(c *manager.Request, r *reader) {
+func (o *conditionObject) waiting(c call, r *reader) {
 	o.lock.mu.Lock()
-	n := len(o.condition.Waiters())
+	n := o.condition.Waiting()
 	o.lock.mu.Unlock()
-	answer(c, message(nil).int(n), r.err())
+	answer(c, message(nil).int(n), r.End())
 }
 
 // refuse says what is wrong with a call for which the lock of that number must be held.
 func (o *conditionObject) refuse(number uint64, r *reader) error {
-	if err := r.err(); err != nil {
+	if err := r.End(); err != nil {
 		return err
 	}
 	if number != o.lock.number {

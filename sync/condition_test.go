@@ -202,3 +202,76 @@ func TestConditionWaitFor(t *testing.T) {
 	check(t, err)
 	check(t, held.Release())
 }
+
+// waitInVain waits for a condition that nobody notifies, until its context ends.
+func waitInVain(t *testing.T, c *mpsync.Condition, held *mpsync.Held) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	waiting := async(func() (any, error) { return nil, c.Wait(ctx, held) })
+	limit, end := context.WithTimeout(t.Context(), patience)
+	defer end()
+	for n := 0; n == 0; {
+		var err error
+		n, err = c.Waiting(limit)
+		check(t, err)
+	}
+	cancel()
+	if _, err := wait(t, waiting); !errors.Is(err, context.Canceled) {
+		t.Errorf("a wait that nobody ends: %v", err)
+	}
+}
+
+// Each wait gives up all that the owner has, and takes all of it back, whichever strand of its work has got it.
+func TestConditionOfAnOwnerThatIsShared(t *testing.T) {
+	h := newHost(t)
+	ctx := t.Context()
+	m := h.session()
+	lock := must(mpsync.NewRLock(ctx, m))
+	c := must(mpsync.NewCondition(ctx, m, lock))
+	us, you := mpsync.NewOwner(), mpsync.NewOwner()
+	mine := must(lock.Acquire(ctx, us))
+	waiting := async(func() (any, error) { return nil, c.Wait(ctx, mine) })
+	h.untilWaiting(1)
+	yours := must(lock.Acquire(ctx, us)) // of another strand, which has the same owner
+	must(c.NotifyAll(ctx, yours))
+	_, err := wait(t, waiting) // it enters again beside the other strand
+	check(t, err)
+	check(t, yours.Release())
+	again := must(lock.Acquire(ctx, us))
+	waitInVain(t, c, mine)
+	waitInVain(t, c, again)
+	if mine.Fence() != again.Fence() {
+		t.Errorf("fences %d and %d of one hold", mine.Fence(), again.Fence())
+	}
+	check(t, again.Release())
+	if err := c.Wait(ctx, again); !errors.Is(err, mpsync.ErrNotHeld) {
+		t.Errorf("waited with what was released: %v", err)
+	}
+	check(t, mine.Release())
+	held := must(lock.TryAcquire(ctx, you))
+	if held == nil {
+		t.Fatal("it is not free after as many releases")
+	}
+	check(t, held.Release())
+}
+
+// Managers count their locks each for itself.
+func TestOwnerOfLocksInTwoManagers(t *testing.T) {
+	ctx := t.Context()
+	one, other := startManager(t), startManager(t)
+	lock, otherLock := must(mpsync.NewRLock(ctx, one)), must(mpsync.NewRLock(ctx, other))
+	c := must(mpsync.NewCondition(ctx, one, lock))
+	me := mpsync.NewOwner()
+	held, otherHeld := must(lock.Acquire(ctx, me)), must(otherLock.Acquire(ctx, me))
+	before := otherHeld.Fence()
+	waitInVain(t, c, held)
+	if otherHeld.Fence() != before {
+		t.Error("the hold of the other lock has changed")
+	}
+	if err := c.Wait(ctx, otherHeld); !errors.Is(err, mpsync.ErrNotHeld) {
+		t.Errorf("waited with the other manager's lock: %v", err)
+	}
+	check(t, otherHeld.Release())
+	check(t, held.Release())
+}

@@ -2,6 +2,7 @@ package sync_test
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"maps"
 	"math"
@@ -242,4 +243,61 @@ func TestProxiesInContainers(t *testing.T) {
 	if slices.Contains([]int{1}, must(list.Len(ctx))) {
 		t.Error("it was stored all the same")
 	}
+}
+
+// What cannot be asked is not so.
+func TestContainersThatCannotBeAsked(t *testing.T) {
+	h := newHost(t)
+	ctx := t.Context()
+	m := h.session()
+	list, set := must(mpsync.NewList[int](ctx, m)), must(mpsync.NewSet[int](ctx, m))
+	check(t, list.Close())
+	check(t, set.Close())
+	for name, ask := range map[string]func() (bool, error){
+		"List.Contains":  func() (bool, error) { return list.Contains(ctx, 1) },
+		"Set.Contains":   func() (bool, error) { return set.Contains(ctx, 1) },
+		"Set.IsSubset":   func() (bool, error) { return set.IsSubset(ctx) },
+		"Set.IsSuperset": func() (bool, error) { return set.IsSuperset(ctx) },
+		"Set.IsDisjoint": func() (bool, error) { return set.IsDisjoint(ctx) },
+	} {
+		if so, err := ask(); so || !errors.Is(err, manager.ErrClosed) {
+			t.Errorf("%s of a proxy that was closed: %v, %v", name, so, err)
+		}
+	}
+	if i, err := list.Index(ctx, 1); i != -1 || !errors.Is(err, manager.ErrClosed) {
+		t.Errorf("List.Index of a proxy that was closed: %d, %v", i, err)
+	}
+}
+
+// Values are equal when they are encoded the same, also where sets are combined.
+func TestSetOfWhatGoDoesNotFindEqual(t *testing.T) {
+	h := newHost(t)
+	ctx := t.Context()
+	nan := math.NaN()
+	set := must(mpsync.NewSet[float64](ctx, h.session()))
+	must(set.Add(ctx, 1, nan, nan))
+	for name, test := range map[string]struct {
+		combine func(context.Context, ...float64) ([]float64, error)
+		want    int
+	}{
+		"Union": {set.Union, 3}, "Intersection": {set.Intersection, 1},
+		"Difference": {set.Difference, 1}, "SymmetricDifference": {set.SymmetricDifference, 2},
+	} {
+		if got := must(test.combine(ctx, nan, 2, nan)); len(got) != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func TestBoundedSemaphoreTravelsAsASemaphore(t *testing.T) {
+	h := newHost(t)
+	ctx := t.Context()
+	bounded := must(mpsync.NewBoundedSemaphore(ctx, h.session(), 1))
+	queue := must(mpsync.NewQueue[*mpsync.Semaphore](ctx, h.session(), 0))
+	check(t, queue.Put(ctx, &bounded.Semaphore))
+	got := must(queue.Get(ctx))
+	if err := got.Release(); !errors.Is(err, mpsync.ErrOverReleased) {
+		t.Errorf("released too often: %v", err)
+	}
+	check(t, got.Close())
 }

@@ -133,10 +133,8 @@ func (d *Dict[K, V]) Pop(ctx context.Context, key K) (value V, found bool, err e
 // empty.
 func (d *Dict[K, V]) PopItem(ctx context.Context) (K, V, error) {
 	item, err := ask(ctx, &d.Proxy, "PopItem", nil, func(r *reader) (item Pair[K, V]) {
-		if !r.bool() {
-			if r.fault == nil {
-				r.fault = ErrNotFound
-			}
+		if !r.Bool() {
+			r.Fail(ErrNotFound)
 			return item
 		}
 		return Pair[K, V]{d.keys.decode(r), d.values.decode(r)}

@@ -40,10 +40,10 @@
 // A call whose context ends is taken back exactly: no grant, item or notification goes to somebody who has left, and one
 // that was given before the end of the context was known is returned with a nil error.
 //
-// A process that dies, by whatever signal, lets go of everything. Its lock goes to the next one, which learns of it from
-// Held.OwnerDied; its units of a semaphore become free; a barrier that it waits at breaks; a notification that it had and
-// did not use goes to another; an item of a queue that had not arrived, or was not done in a JoinableQueue, goes back to
-// the head and is marked as delivered before. All of this follows from the end of its session, which the manager notices
+// A process that ends, by whatever signal or normally, lets go of everything. Its lock goes to the next one, which learns
+// of it from Held.OwnerDied; its units of a semaphore become free; a barrier that it waits at breaks; a notification that it
+// was given goes to another, unless it has released the lock since; an item of a queue that had not arrived, or was not done
+// in a JoinableQueue, goes back to the head and is marked as delivered before. All of this follows from the end of its session, which the manager notices
 // at once. A process that is stopped, or does not read, delays nobody but those who wait for what it holds.
 //
 // A process whose manager dies gets manager.ErrManagerLost, from every call, pending or later, and Held.Lost is closed.
@@ -65,6 +65,10 @@
 // Elements may be of any type that package wire can encode; constructors refuse others. The manager keeps them encoded,
 // and never runs code of theirs. Where elements are compared, two are equal when their encodings are: that is when Go has
 // them equal, maps and slices included, but for floats, where NaN equals itself and 0 does not equal -0.
+//
+// What a call takes or returns is one message, of at most manager.Options.MaxMessage bytes; of a container that is larger as
+// a whole, snapshots and All fail, and so do Keys, Values and Items. It is read in parts: a list or an array by Slice, a
+// dictionary by its Keys and Get. Snapshots and All are in this process's memory whole.
 //
 // # Concurrency
 //

@@ -49,10 +49,10 @@ func (e element[T]) encodeAll(m message, values []T) (message, error) {
 // decode reads the next value of a message.
 func (e element[T]) decode(r *reader) T {
 	var v T
-	encoded := r.value()
-	if r.fault == nil {
+	encoded := r.Value()
+	if r.Err() == nil {
 		if err := e.codec.Decode(encoded, &v); err != nil {
-			r.fault = err
+			r.Fail(err)
 		}
 	}
 	return v
@@ -60,12 +60,12 @@ func (e element[T]) decode(r *reader) T {
 
 // decodeAll reads an array of values.
 func (e element[T]) decodeAll(r *reader) []T {
-	n := r.length()
+	n := r.Array()
 	values := make([]T, 0, n)
 	for range n {
 		values = append(values, e.decode(r))
 	}
-	if r.fault != nil {
+	if r.Err() != nil {
 		return nil
 	}
 	return values

@@ -17,7 +17,7 @@ var (
 	ErrOverReleased = state.ErrOverReleased
 	// ErrBroken is wrapped when a Barrier is broken: aborted, reset, or a party has died, given up or failed.
 	ErrBroken = state.ErrBroken
-	// ErrClosed is wrapped when an item is put into a queue that was closed, or gotten from one that will have no more.
+	// ErrClosed is wrapped when an item is put into a queue that was closed, or got from one that is closed and has none.
 	ErrClosed = state.ErrClosed
 	// ErrTooManyDone is wrapped when more items of a JoinableQueue are said to be done than were handed out.
 	ErrTooManyDone = state.ErrTooManyDone

@@ -14,16 +14,16 @@ type eventObject struct {
 }
 
 func init() {
-	eventTable.register(typeEvent, func(r *reader, _ *manager.Host) (manager.Object, error) {
-		return &eventObject{}, r.err()
-	}, "Wait")
+	eventTable.register(typeEvent, newEventObject)
 }
+
+func newEventObject(r *reader, _ keeper) (manager.Object, error) { return &eventObject{}, r.End() }
 
 var eventTable = methods[*eventObject]{
 	"Wait":  (*eventObject).wait,
-	"Set":   func(o *eventObject, c *manager.Request, r *reader) { o.change(c, r, (*state.Event).Set) },
-	"Clear": func(o *eventObject, c *manager.Request, r *reader) { o.change(c, r, (*state.Event).Clear) },
-	"IsSet": func(o *eventObject, c *manager.Request, r *reader) { answer(c, message(nil).bool(o.isSet()), r.err()) },
+	"Set":   func(o *eventObject, c call, r *reader) { o.change(c, r, (*state.Event).Set) },
+	"Clear": func(o *eventObject, c call, r *reader) { o.change(c, r, (*state.Event).Clear) },
+	"IsSet": func(o *eventObject, c call, r *reader) { answer(c, message(nil).bool(o.isSet()), r.End()) },
 }
 
 // Call implements manager.Object.
@@ -55,18 +55,18 @@ func (o *eventObject) operate(do func(e *state.Event)) {
 	answerWaits(answered)
 }
 
-func (o *eventObject) wait(c *manager.Request, r *reader) {
-	if err := r.err(); err != nil {
+func (o *eventObject) wait(c call, r *reader) {
+	if err := r.End(); err != nil {
 		c.Fail(err)
 		return
 	}
-	w := &state.Wait{Session: c.Session, Call: c}
+	w := &state.Wait{Session: c.session, Call: c}
 	o.operate(func(e *state.Event) { e.Wait(w) })
 	c.OnCancel(func() { o.operate(func(e *state.Event) { e.Cancel(w) }) })
 }
 
-func (o *eventObject) change(c *manager.Request, r *reader, how func(*state.Event)) {
-	err := r.err()
+func (o *eventObject) change(c call, r *reader, how func(*state.Event)) {
+	err := r.End()
 	if err == nil {
 		o.operate(how)
 	}

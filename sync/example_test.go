@@ -81,11 +81,11 @@ func ExampleLock() {
 	if held.OwnerDied() {
 		fmt.Println("the one before has died: look at what it left")
 	}
-	fmt.Println("fence", held.Fence())
+	fmt.Println("fenced:", held.Fence() != 0)
 	busy, err := lock.TryAcquire(ctx)
 	fmt.Println(busy == nil, err)
 	// Output:
-	// fence 1
+	// fenced: true
 	// true <nil>
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/multiproc-go/multiproc/manager"
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 // releaseTimeout is how long a release waits for a manager that does not answer, before the session is given up.
@@ -17,31 +18,40 @@ const releaseTimeout = 10 * time.Second
 type Held struct {
 	proxy    manager.Proxy // of the lock, or of the condition that it was acquired through
 	typeName string
-	number   uint64 // of the lock
-	owner    uint64 // of an RLock, else 0
-	tenure   *tenure
-	forget   func() // of an RLock's owner
+	lock     lockName
+	owner    *Owner // of an RLock, else nil
 	released atomic.Bool
+
+	mu    stdsync.Mutex // guards grant
+	grant grant         // that the hold is part of
 }
 
-// A tenure is the time from a grant of the lock until the next one: that of an RLock may have several Helds.
-type tenure struct {
-	mu    stdsync.Mutex // guards the fields below
-	fence uint64
-	died  bool
-	helds int
+func (h *Held) grantNow() grant {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.grant
 }
 
-func (t *tenure) now() (fence uint64, died bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.fence, t.died
+func (h *Held) renew(g grant) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.grant = g
 }
 
-func (t *tenure) begin(g grant) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.fence, t.died = g.fence, g.died
+// regrant notes that what was held by the old grant is held by another one.
+func (h *Held) regrant(old, next grant) {
+	if h.owner != nil {
+		h.owner.renew(h.lock, old, next)
+	}
+	h.renew(next) // also where it was released meanwhile
+}
+
+// ownerNumber is what the manager knows the owner by.
+func (h *Held) ownerNumber() uint64 {
+	if h.owner == nil {
+		return 0
+	}
+	return h.owner.number
 }
 
 // Release undoes the acquisition. It takes no context, so that it works in a defer after one has ended: it waits for the
@@ -54,30 +64,23 @@ func (h *Held) Release() error {
 	if h.released.Swap(true) {
 		return failed(h.typeName, "Release", ErrNotHeld)
 	}
-	if h.forget != nil {
-		h.forget()
+	if h.owner != nil {
+		h.owner.forget(h)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
 	defer cancel()
-	fence, _ := h.tenure.now()
-	_, err := h.proxy.Invoke(ctx, "Release", message(nil).uint(h.owner).uint(fence))
+	_, err := h.proxy.Invoke(ctx, "Release", message(nil).uint(h.ownerNumber()).uint(h.Fence()))
 	return failed(h.typeName, "Release", err)
 }
 
 // Fence returns the number of the grant that the hold is part of, never 0. A later grant of the same lock, to whomever,
-// has a larger one: who guards a resource outside can refuse a process that was stopped while it held the lock, and
-// comes too late. Condition.Wait makes for a new grant, and a new number. Fence does not block.
-func (h *Held) Fence() uint64 {
-	fence, _ := h.tenure.now()
-	return fence
-}
+// has a larger one, also where the lock had gone and was made again under its name, if the host's clock was not set back:
+// who guards a resource outside can refuse a process that was stopped while it held the lock, and comes too late. Condition.Wait makes for a new grant, and a new number. Fence does not block.
+func (h *Held) Fence() uint64 { return h.grantNow().fence }
 
 // OwnerDied reports whether the process that had the lock before has died, or lost its session, while it held it: what
 // the lock guards may be half done. It does not block.
-func (h *Held) OwnerDied() bool {
-	_, died := h.tenure.now()
-	return died
-}
+func (h *Held) OwnerDied() bool { return h.grantNow().died }
 
 // Lost returns a channel that is closed when the session with the manager is lost, and with it the hold: somebody else
 // may have the lock then. It does not block.
@@ -93,9 +96,9 @@ type grant struct {
 }
 
 func readGrant(reply []byte) (grant, error) {
-	r := &reader{rest: reply}
-	g := grant{r.uint(), r.bool(), r.bool(), r.uint(), r.uint()}
-	return g, r.err()
+	r := wire.NewReader(reply)
+	g := grant{r.Uint(), r.Bool(), r.Bool(), r.Uint(), r.Uint()}
+	return g, r.End()
 }
 
 // acquire calls a method that ends with the lock held.
@@ -109,5 +112,5 @@ func acquire(ctx context.Context, p *manager.Proxy, method string, argument mess
 
 // newHeld returns the Held for a grant of a lock that is not re-entrant.
 func newHeld(p *manager.Proxy, typeName string, g grant) *Held {
-	return &Held{proxy: *p, typeName: typeName, number: g.number, tenure: &tenure{fence: g.fence, died: g.died}}
+	return &Held{proxy: *p, typeName: typeName, lock: lockName{p.Token().Address, g.number}, grant: g}
 }

@@ -60,6 +60,12 @@ func (q *JoinableQueue[T]) TryGet(ctx context.Context) (value T, ok bool, err er
 	return item.Value, item.number != 0, failed(typeJoinableQueue, "TryGet", err)
 }
 
+// TryGetItem is TryGet, for ItemDone, and tells also whether the value was handed out before.
+func (q *JoinableQueue[T]) TryGetItem(ctx context.Context) (item Item[T], ok bool, err error) {
+	item, err = q.core.get(ctx, &q.Proxy, "TryGet")
+	return item, item.number != 0, failed(typeJoinableQueue, "TryGetItem", err)
+}
+
 // All returns a sequence that gets values until the queue is closed and empty. It blocks as Get does; where Get fails, it
 // yields the error, and ends.
 func (q *JoinableQueue[T]) All(ctx context.Context) iter.Seq2[T, error] { return all(ctx, q.Get) }
@@ -71,7 +77,7 @@ func (q *JoinableQueue[T]) TaskDone(ctx context.Context) error {
 	return failed(typeJoinableQueue, "TaskDone", tell(ctx, &q.Proxy, "Done", message(nil).uint(0)))
 }
 
-// ItemDone is TaskDone for one particular item, which this process must have got by GetItem: for processes that work on
+// ItemDone is TaskDone for one particular item, which this process must have got by GetItem or TryGetItem: for processes that work on
 // several at once.
 func (q *JoinableQueue[T]) ItemDone(ctx context.Context, item Item[T]) error {
 	if item.number == 0 {

@@ -118,13 +118,13 @@ func (l *List[T]) Index(ctx context.Context, value T) (int, error) {
 // nearest inside.
 func (l *List[T]) IndexBetween(ctx context.Context, value T, from, to int) (int, error) {
 	i, err := l.find(ctx, &l.Proxy, value, from, to)
-	return i, failed(typeList, "Index", err)
+	return i, failed(typeList, "IndexBetween", err)
 }
 
 // Contains reports whether there is a value that is equal to one.
 func (l *List[T]) Contains(ctx context.Context, value T) (bool, error) {
 	i, err := l.find(ctx, &l.Proxy, value, 0, maxIndex)
-	return i >= 0, failed(typeList, "Contains", err)
+	return err == nil && i >= 0, failed(typeList, "Contains", err)
 }
 
 // Count returns how many values are equal to one.
@@ -150,7 +150,8 @@ func (l *List[T]) DeleteSlice(ctx context.Context, from, to int) error {
 	return failed(typeList, "DeleteSlice", l.send(ctx, &l.Proxy, "Splice", message(nil).int(from).int(to), nil))
 }
 
-// Repeat makes the list n times as long, by its own values; n below 1 empties it.
+// Repeat makes the list n times as long, by its own values; n below 1 empties it. The error wraps ErrOutOfRange if that
+// would be more than 16 Mi values.
 func (l *List[T]) Repeat(ctx context.Context, n int) error {
 	return failed(typeList, "Repeat", tell(ctx, &l.Proxy, "Repeat", message(nil).int(n)))
 }

@@ -3,6 +3,7 @@ package sync
 import (
 	stdsync "sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/multiproc-go/multiproc/manager"
 	"github.com/multiproc-go/multiproc/sync/internal/state"
@@ -22,29 +23,39 @@ var locks = struct {
 	stdsync.Map
 }{}
 
+// newLockObject makes a lock whose fences are larger than those of all locks before, in whatever manager of this host: one
+// that is made again under its name has to go on where it ended.
 func newLockObject(reentrant bool) *lockObject {
-	return &lockObject{number: locks.last.Add(1), lock: state.NewLock(reentrant)}
+	fence := uint64(time.Now().UnixNano())
+	return &lockObject{number: locks.last.Add(1), lock: state.NewLock(reentrant, fence)}
 }
 
 func init() {
-	for name, reentrant := range map[string]bool{typeLock: false, typeRLock: true} {
-		lockTable.register(name, func(r *reader, _ *manager.Host) (manager.Object, error) {
-			o := newLockObject(reentrant)
-			locks.Store(o.number, o)
-			return o, r.err()
-		}, "Acquire", "Resume")
+	lockTable.register(typeLock, lockMaker(false))
+	lockTable.register(typeRLock, lockMaker(true))
+}
+
+// lockMaker makes locks that conditions can find.
+func lockMaker(reentrant bool) maker {
+	return func(r *reader, _ keeper) (manager.Object, error) {
+		if err := r.End(); err != nil {
+			return nil, err
+		}
+		o := newLockObject(reentrant)
+		locks.Store(o.number, o)
+		return o, nil
 	}
 }
 
 // lockMethods are those of a lock, and of what stands in for one.
 func lockMethods[O any](lock func(O) *lockObject) methods[O] {
 	return methods[O]{
-		"Acquire":    func(o O, c *manager.Request, r *reader) { lock(o).acquire(c, r) },
-		"TryAcquire": func(o O, c *manager.Request, r *reader) { lock(o).tryAcquire(c, r) },
-		"Resume":     func(o O, c *manager.Request, r *reader) { lock(o).resume(c, r) },
-		"Release":    func(o O, c *manager.Request, r *reader) { lock(o).release(c, r) },
-		"Locked":     func(o O, c *manager.Request, r *reader) { lock(o).locked(c, r) },
-		"Number":     func(o O, c *manager.Request, r *reader) { answer(c, message(nil).uint(lock(o).number), r.err()) },
+		"Acquire":    func(o O, c call, r *reader) { lock(o).acquire(c, r) },
+		"TryAcquire": func(o O, c call, r *reader) { lock(o).tryAcquire(c, r) },
+		"Resume":     func(o O, c call, r *reader) { lock(o).resume(c, r) },
+		"Release":    func(o O, c call, r *reader) { lock(o).release(c, r) },
+		"Locked":     func(o O, c call, r *reader) { lock(o).locked(c, r) },
+		"Number":     func(o O, c call, r *reader) { answer(c, message(nil).uint(lock(o).number), r.End()) },
 	}
 }
 
@@ -84,7 +95,7 @@ func (o *lockObject) operate(do func(l *state.Lock)) {
 }
 
 func (o *lockObject) answer(w *state.LockWait) {
-	c := w.Call.(*manager.Request)
+	c := w.Call.(call)
 	if w.Err != nil {
 		c.Fail(w.Err)
 		return
@@ -95,10 +106,10 @@ func (o *lockObject) answer(w *state.LockWait) {
 // wait begins a wait for the lock, and ends it with its call.
 func (o *lockObject) wait(w *state.LockWait, begin func(l *state.Lock)) {
 	o.operate(begin)
-	w.Call.(*manager.Request).OnCancel(func() { o.operate(func(l *state.Lock) { l.Cancel(w) }) })
+	w.Call.(call).OnCancel(func() { o.operate(func(l *state.Lock) { l.Cancel(w) }) })
 }
 
-func (o *lockObject) acquire(c *manager.Request, r *reader) {
+func (o *lockObject) acquire(c call, r *reader) {
 	w := newLockWait(c, r)
 	if err := o.refuse(w, r); err != nil {
 		c.Fail(err)
@@ -107,7 +118,7 @@ func (o *lockObject) acquire(c *manager.Request, r *reader) {
 	o.wait(w, func(l *state.Lock) { l.Acquire(w) })
 }
 
-func (o *lockObject) tryAcquire(c *manager.Request, r *reader) {
+func (o *lockObject) tryAcquire(c call, r *reader) {
 	w := newLockWait(c, r)
 	if err := o.refuse(w, r); err != nil {
 		c.Fail(err)
@@ -120,34 +131,34 @@ func (o *lockObject) tryAcquire(c *manager.Request, r *reader) {
 	})
 }
 
-func (o *lockObject) resume(c *manager.Request, r *reader) {
-	w, ticket := newLockWait(c, r), r.uint()
-	if err := r.err(); err != nil {
+func (o *lockObject) resume(c call, r *reader) {
+	w, ticket := newLockWait(c, r), r.Uint()
+	if err := r.End(); err != nil {
 		c.Fail(err)
 		return
 	}
 	o.wait(w, func(l *state.Lock) { l.Resume(w, ticket) })
 }
 
-func (o *lockObject) release(c *manager.Request, r *reader) {
-	owner, fence := newLockOwner(c, r), r.uint()
-	err := r.err()
+func (o *lockObject) release(c call, r *reader) {
+	owner, fence := newLockOwner(c, r), r.Uint()
+	err := r.End()
 	if err == nil {
 		o.operate(func(l *state.Lock) { err = l.Release(owner, fence) })
 	}
 	answer(c, nothing, err)
 }
 
-func (o *lockObject) locked(c *manager.Request, r *reader) {
+func (o *lockObject) locked(c call, r *reader) {
 	o.mu.Lock()
 	_, held := o.lock.Holder()
 	o.mu.Unlock()
-	answer(c, message(nil).bool(held), r.err())
+	answer(c, message(nil).bool(held), r.End())
 }
 
 // refuse says what is wrong with an acquisition.
 func (o *lockObject) refuse(w *state.LockWait, r *reader) error {
-	if err := r.err(); err != nil {
+	if err := r.End(); err != nil {
 		return err
 	}
 	if (w.Owner.Number != 0) != o.lock.Reentrant() {
@@ -156,10 +167,10 @@ func (o *lockObject) refuse(w *state.LockWait, r *reader) error {
 	return nil
 }
 
-func newLockOwner(c *manager.Request, r *reader) state.LockOwner {
-	return state.LockOwner{Session: c.Session, Number: r.uint()}
+func newLockOwner(c call, r *reader) state.LockOwner {
+	return state.LockOwner{Session: c.session, Number: r.Uint()}
 }
 
-func newLockWait(c *manager.Request, r *reader) *state.LockWait {
+func newLockWait(c call, r *reader) *state.LockWait {
 	return &state.LockWait{Owner: newLockOwner(c, r), Call: c}
 }

@@ -111,6 +111,26 @@ func TestLockOfAHolderThatDied(t *testing.T) {
 	check(t, later.Release())
 }
 
+// Whoever guards a resource outside knows the lock by its name alone.
+func TestFencesGrowWhenALockIsMadeAgain(t *testing.T) {
+	h := newHost(t)
+	m := h.session()
+	var last uint64
+	for range 3 {
+		lock := must(mpsync.NewLock(t.Context(), m, mpsync.Named("again")))
+		for range 2 {
+			held := must(lock.Acquire(t.Context()))
+			if held.Fence() <= last {
+				t.Errorf("fence %d after %d", held.Fence(), last)
+			}
+			last = held.Fence()
+			check(t, held.Release())
+		}
+		check(t, lock.Close())
+		h.expectEmpty()
+	}
+}
+
 func TestRLockIsReentrantForItsOwner(t *testing.T) {
 	h := newHost(t)
 	ctx := t.Context()

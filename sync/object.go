@@ -5,10 +5,10 @@ import (
 
 	"github.com/multiproc-go/multiproc/manager"
 	"github.com/multiproc-go/multiproc/sync/internal/state"
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 var (
-	errLeftOver     = errors.New("something is left over")
 	errWrongOwner   = errors.New("an RLock is acquired for an Owner, by the RLock itself; a Lock for none")
 	errNoSuchMethod = errors.New("the client's program is another than the manager's")
 )
@@ -18,24 +18,49 @@ var nothing = message(nil).value([]byte{0xc0})
 
 // methods are what clients may call on an object in the manager, by name. Each answers the call, or sees to it that it
 // is answered later.
-type methods[O any] map[string]func(o O, c *manager.Request, r *reader)
+type methods[O any] map[string]func(o O, c call, r *reader)
 
-// call carries out c.
-func (m methods[O]) call(o O, c *manager.Request) {
-	method := m[c.Method]
-	if method == nil {
+// call carries out a request.
+func (m methods[O]) call(o O, q *manager.Request) {
+	m.carryOut(o, q.Method, q.Argument, call{q, q.Session})
+}
+
+func (m methods[O]) carryOut(o O, method string, argument []byte, c call) {
+	do := m[method]
+	if do == nil {
 		c.Fail(errNoSuchMethod)
 		return
 	}
-	method(o, c, &reader{rest: c.Argument})
+	do(o, c, wire.NewReader(argument))
 }
 
-// register makes a type of objects known to managers. Methods that may answer later are named in waiting.
-func (m methods[O]) register(name string, newObject func(r *reader, h *manager.Host) (manager.Object, error), waiting ...string) {
+// A call is a manager.Request, as far as methods have to do with it, and whose it is.
+type call struct {
+	request
+	session *manager.Session
+}
+
+type request interface {
+	Return(value []byte)
+	Fail(err error)
+	OnCancel(fn func())
+}
+
+// A keeper keeps alive what the proxies in stored values refer to: it is the object's manager.Host.
+type keeper interface {
+	Keep(value []byte) error
+	Drop(value []byte)
+}
+
+// A maker makes an object of the argument of New. With an error, what it returns besides is nothing.
+type maker func(r *reader, h keeper) (manager.Object, error)
+
+// register makes a type of objects known to managers.
+func (m methods[O]) register(name string, newObject maker) {
 	t := manager.Type{
 		Name: name,
 		New: func(argument []byte, h *manager.Host) (manager.Object, error) {
-			return newObject(&reader{rest: argument}, h)
+			return newObject(wire.NewReader(argument), h)
 		},
 	}
 	for method := range m {
@@ -45,7 +70,7 @@ func (m methods[O]) register(name string, newObject func(r *reader, h *manager.H
 }
 
 // answer answers a call that did not wait.
-func answer(c *manager.Request, result message, err error) {
+func answer(c call, result message, err error) {
 	if err != nil {
 		c.Fail(err)
 		return

@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/multiproc-go/multiproc/manager"
 )
@@ -31,13 +32,13 @@ func create(ctx context.Context, m *manager.Manager, typeName string, argument m
 	return p, nil
 }
 
-// adopt decodes a proxy for an object of a type.
-func adopt(p *manager.Proxy, typeName string, src []byte) ([]byte, error) {
+// adopt decodes a proxy for an object of a type, or of another that will do.
+func adopt(p *manager.Proxy, typeName string, src []byte, others ...string) ([]byte, error) {
 	rest, err := p.UnmarshalMsg(src)
 	if err != nil {
 		return src, err
 	}
-	if found := p.Token().Type; found != "" && found != typeName {
+	if found := p.Token().Type; found != "" && found != typeName && !slices.Contains(others, found) {
 		_ = p.Close()
 		return src, failed(typeName, "UnmarshalMsg", fmt.Errorf("the proxy is for a %s", found))
 	}

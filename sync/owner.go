@@ -19,39 +19,50 @@ var (
 type Owner struct {
 	number uint64
 
-	mu      stdsync.Mutex // guards tenures
-	tenures map[uint64]*tenure
+	mu    stdsync.Mutex // guards helds
+	helds map[lockName]map[*Held]bool
+}
+
+// A lockName is a lock among all that a process knows: each manager counts its own.
+type lockName struct {
+	manager string // its address
+	number  uint64
 }
 
 // NewOwner returns an owner that is no other. It does not block.
 func NewOwner() *Owner {
-	return &Owner{number: owners.Add(1), tenures: map[uint64]*tenure{}}
+	return &Owner{number: owners.Add(1), helds: map[lockName]map[*Held]bool{}}
 }
 
-// hold returns the Held for a grant, which shares the tenure of what the owner has of the same grant already.
+// hold returns the Held for a grant.
 func (o *Owner) hold(p *manager.Proxy, g grant) *Held {
+	h := newHeld(p, typeRLock, g)
+	h.owner = o
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	t := o.tenures[g.number]
-	if t == nil {
-		t = &tenure{fence: g.fence, died: g.died}
-		o.tenures[g.number] = t
+	if o.helds[h.lock] == nil {
+		o.helds[h.lock] = map[*Held]bool{}
 	}
-	if fence, _ := t.now(); fence < g.fence { // what the owner had of an earlier grant went with a session
-		t = &tenure{fence: g.fence, died: g.died}
-		o.tenures[g.number] = t
-	}
-	t.helds++
-	return &Held{
-		proxy: *p, typeName: typeRLock, number: g.number, owner: o.number, tenure: t,
-		forget: func() { o.forget(g.number, t) },
+	o.helds[h.lock][h] = true
+	return h
+}
+
+// renew gives what the owner has by one grant of a lock the next one: to wait for a condition gives all of it up, and
+// takes all of it back.
+func (o *Owner) renew(lock lockName, old, next grant) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for h := range o.helds[lock] {
+		if h.grantNow().fence == old.fence {
+			h.renew(next)
+		}
 	}
 }
 
-func (o *Owner) forget(number uint64, t *tenure) {
+func (o *Owner) forget(h *Held) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if t.helds--; t.helds == 0 && o.tenures[number] == t {
-		delete(o.tenures, number)
+	if delete(o.helds[h.lock], h); len(o.helds[h.lock]) == 0 {
+		delete(o.helds, h.lock)
 	}
 }

@@ -18,10 +18,10 @@ const (
 //
 // An item that was handed out is the queue's until the process that gets it says that it has arrived: with the next call of
 // any shared object in that manager, the next Get say, or when its session is closed, as at the program's end by spawn.Main.
-// If that process dies before, the item goes back to the head and is handed to somebody else, with Item.Redelivered set.
-// (It may then be in the queue on top of its capacity.) So what a process that works on one item at a time has in hand when
-// it is killed is not lost. One that works on several, or calls shared objects meanwhile, uses a JoinableQueue, where an
-// item is the queue's until TaskDone.
+// If that process dies before, the item goes back to the head and is handed to somebody else, with Item.Redelivered set:
+// also after the queue was closed, if somebody asks then. (It may be in the queue on top of its capacity.) So what a
+// process that works on one item at a time has in hand when it is killed is not lost. One that works on several, or calls
+// shared objects meanwhile, uses a JoinableQueue, where an item is the queue's until TaskDone.
 //
 // It is safe for concurrent use, and may be passed to other processes; see the package's section on passing on. Close
 // ends the queue for everybody; Proxy.Close lets go of this reference to it.
@@ -30,7 +30,7 @@ type Queue[T any] struct {
 	core queueCore[T]
 }
 
-// An Item is what GetItem gets.
+// An Item is what GetItem and TryGetItem get.
 type Item[T any] struct {
 	Value T
 	// Redelivered says that the item was handed to another process before, which died while it had it: what that
@@ -67,8 +67,8 @@ func (q *Queue[T]) TryPut(ctx context.Context, value T) (bool, error) {
 }
 
 // Get takes the first value. It blocks until those who came before have had theirs and there is one, or ctx ends; a value
-// that won the race against the end of ctx is returned with a nil error. The error wraps ErrClosed when the queue was
-// closed and no value can come any more: what other processes have just been handed may come back if they die.
+// that won the race against the end of ctx is returned with a nil error. The error wraps ErrClosed when the queue is closed
+// and empty. It is not waited for what others have just been handed: if they die with it, whoever asks later gets it.
 func (q *Queue[T]) Get(ctx context.Context) (T, error) {
 	item, err := q.get(ctx, "Get")
 	return item.Value, failed(typeQueue, "Get", err)
@@ -84,6 +84,12 @@ func (q *Queue[T]) GetItem(ctx context.Context) (Item[T], error) {
 func (q *Queue[T]) TryGet(ctx context.Context) (value T, ok bool, err error) {
 	item, err := q.get(ctx, "TryGet")
 	return item.Value, item.number != 0, failed(typeQueue, "TryGet", err)
+}
+
+// TryGetItem is TryGet, and tells also whether the value was handed out before.
+func (q *Queue[T]) TryGetItem(ctx context.Context) (item Item[T], ok bool, err error) {
+	item, err = q.get(ctx, "TryGet")
+	return item, item.number != 0, failed(typeQueue, "TryGetItem", err)
 }
 
 // All returns a sequence that gets values until the queue is closed and empty. It blocks as Get does; where Get fails, it
@@ -168,8 +174,8 @@ func (q *queueCore[T]) put(ctx context.Context, p *manager.Proxy, method string,
 // get returns the item, or one with the number 0 if a TryGet found none.
 func (q *queueCore[T]) get(ctx context.Context, p *manager.Proxy, method string) (Item[T], error) {
 	return ask(ctx, p, method, nil, func(r *reader) (item Item[T]) {
-		if r.bool() {
-			item.number, item.Deliveries = r.uint(), r.int()
+		if r.Bool() {
+			item.number, item.Deliveries = r.Uint(), r.Int()
 			item.Value = q.element.decode(r)
 			item.Redelivered = item.Deliveries > 1
 		}
@@ -189,7 +195,7 @@ func (q *queueCore[T]) adopt(p *manager.Proxy, name string, src []byte) ([]byte,
 type queueLook struct{ length, capacity, unfinished int }
 
 func lookAtQueue(ctx context.Context, p *manager.Proxy) (queueLook, error) {
-	return ask(ctx, p, "Look", nil, func(r *reader) queueLook { return queueLook{r.int(), r.int(), r.int()} })
+	return ask(ctx, p, "Look", nil, func(r *reader) queueLook { return queueLook{r.Int(), r.Int(), r.Int()} })
 }
 
 // all yields what get returns until the queue is closed.

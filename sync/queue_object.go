@@ -10,21 +10,26 @@ import (
 
 // queueObject is a Queue or JoinableQueue in the manager.
 type queueObject struct {
-	host *manager.Host
+	host keeper
 
 	mu    stdsync.Mutex // guards queue
 	queue *state.Queue
 }
 
 func init() {
-	for name, joinable := range map[string]bool{typeQueue: false, typeJoinableQueue: true} {
-		queueTable.register(name, func(r *reader, h *manager.Host) (manager.Object, error) {
-			capacity, _ := r.int(), r.string()
-			if capacity < 0 {
-				return nil, fmt.Errorf("a queue with room for %d items", capacity)
-			}
-			return &queueObject{host: h, queue: state.NewQueue(capacity, joinable)}, r.err()
-		}, "Put", "Get", "Join")
+	queueTable.register(typeQueue, queueMaker(false))
+	queueTable.register(typeJoinableQueue, queueMaker(true))
+}
+
+// queueMaker makes queues of an argument that is the capacity and the type of the items.
+func queueMaker(joinable bool) maker {
+	return func(r *reader, h keeper) (manager.Object, error) {
+		capacity, _ := r.Int(), r.Text()
+		err := r.End()
+		if err == nil && capacity < 0 {
+			err = fmt.Errorf("a queue with room for %d items", capacity)
+		}
+		return &queueObject{host: h, queue: state.NewQueue(capacity, joinable)}, err
 	}
 }
 
@@ -73,7 +78,7 @@ func (o *queueObject) operate(do func(q *state.Queue)) {
 	o.mu.Lock()
 	do(o.queue)
 	for _, w := range o.queue.Answered() {
-		answer(w.Call.(*manager.Request), replyToQueueWait(w), w.Err)
+		answer(w.Call.(call), replyToQueueWait(w), w.Err)
 	}
 	answerWaits(o.queue.Joined())
 	dropped := o.queue.Dropped()
@@ -93,7 +98,7 @@ func replyToQueueWait(w *state.QueueWait) message {
 	return message(nil).bool(true).uint(w.Item.Number).int(w.Item.Deliveries).value(w.Item.Value)
 }
 
-func (o *queueObject) put(c *manager.Request, r *reader) {
+func (o *queueObject) put(c call, r *reader) {
 	w := o.newPut(c, r)
 	if w == nil {
 		return
@@ -102,7 +107,7 @@ func (o *queueObject) put(c *manager.Request, r *reader) {
 	o.cancelWith(c, w)
 }
 
-func (o *queueObject) tryPut(c *manager.Request, r *reader) {
+func (o *queueObject) tryPut(c call, r *reader) {
 	w := o.newPut(c, r)
 	if w == nil {
 		return
@@ -116,9 +121,9 @@ func (o *queueObject) tryPut(c *manager.Request, r *reader) {
 }
 
 // newPut reads the argument of a put, and keeps what is in it; or it answers the call, and returns nil.
-func (o *queueObject) newPut(c *manager.Request, r *reader) *state.QueueWait {
-	item := &state.Item{Value: r.value()}
-	err := r.err()
+func (o *queueObject) newPut(c call, r *reader) *state.QueueWait {
+	item := &state.Item{Value: r.Value()}
+	err := r.End()
 	if err == nil {
 		err = o.host.Keep(item.Value)
 	}
@@ -126,10 +131,10 @@ func (o *queueObject) newPut(c *manager.Request, r *reader) *state.QueueWait {
 		c.Fail(err)
 		return nil
 	}
-	return &state.QueueWait{Session: c.Session, Call: c, Puts: true, Item: item}
+	return &state.QueueWait{Session: c.session, Call: c, Puts: true, Item: item}
 }
 
-func (o *queueObject) get(c *manager.Request, r *reader) {
+func (o *queueObject) get(c call, r *reader) {
 	w := o.newGet(c, r)
 	if w == nil {
 		return
@@ -138,7 +143,7 @@ func (o *queueObject) get(c *manager.Request, r *reader) {
 	o.cancelWith(c, w)
 }
 
-func (o *queueObject) tryGet(c *manager.Request, r *reader) {
+func (o *queueObject) tryGet(c call, r *reader) {
 	w := o.newGet(c, r)
 	if w == nil {
 		return
@@ -151,57 +156,57 @@ func (o *queueObject) tryGet(c *manager.Request, r *reader) {
 }
 
 // newGet begins a get; or it answers the call, and returns nil.
-func (o *queueObject) newGet(c *manager.Request, r *reader) *state.QueueWait {
-	if err := r.err(); err != nil {
+func (o *queueObject) newGet(c call, r *reader) *state.QueueWait {
+	if err := r.End(); err != nil {
 		c.Fail(err)
 		return nil
 	}
-	return &state.QueueWait{Session: c.Session, Call: c}
+	return &state.QueueWait{Session: c.session, Call: c}
 }
 
-func (o *queueObject) arrived(c *manager.Request, r *reader) {
-	number := r.uint()
-	err := r.err()
+func (o *queueObject) arrived(c call, r *reader) {
+	number := r.Uint()
+	err := r.End()
 	if err == nil {
-		o.operate(func(q *state.Queue) { q.Arrived(c.Session, number) })
+		o.operate(func(q *state.Queue) { q.Arrived(c.session, number) })
 	}
 	answer(c, nothing, err)
 }
 
-func (o *queueObject) cancelWith(c *manager.Request, w *state.QueueWait) {
+func (o *queueObject) cancelWith(c call, w *state.QueueWait) {
 	c.OnCancel(func() { o.operate(func(q *state.Queue) { q.Cancel(w) }) })
 }
 
-func (o *queueObject) done(c *manager.Request, r *reader) {
-	number := r.uint()
-	err := r.err()
+func (o *queueObject) done(c call, r *reader) {
+	number := r.Uint()
+	err := r.End()
 	if err == nil {
-		o.operate(func(q *state.Queue) { err = q.Done(c.Session, number) })
+		o.operate(func(q *state.Queue) { err = q.Done(c.session, number) })
 	}
 	answer(c, nothing, err)
 }
 
-func (o *queueObject) join(c *manager.Request, r *reader) {
-	if err := r.err(); err != nil {
+func (o *queueObject) join(c call, r *reader) {
+	if err := r.End(); err != nil {
 		c.Fail(err)
 		return
 	}
-	w := &state.Wait{Session: c.Session, Call: c}
+	w := &state.Wait{Session: c.session, Call: c}
 	o.operate(func(q *state.Queue) { q.Join(w) })
 	c.OnCancel(func() { o.operate(func(q *state.Queue) { q.CancelJoin(w) }) })
 }
 
-func (o *queueObject) close(c *manager.Request, r *reader) {
-	err := r.err()
+func (o *queueObject) close(c call, r *reader) {
+	err := r.End()
 	if err == nil {
 		o.operate((*state.Queue).Close)
 	}
 	answer(c, nothing, err)
 }
 
-func (o *queueObject) look(c *manager.Request, r *reader) {
+func (o *queueObject) look(c call, r *reader) {
 	o.mu.Lock()
 	result := message(nil).int(o.queue.Len()).int(o.queue.Capacity()).int(o.queue.Unfinished())
 	o.mu.Unlock()
-	answer(c, result, r.err())
+	answer(c, result, r.End())
 }

@@ -103,6 +103,34 @@ func TestQueueCancelRacesWithItems(t *testing.T) {
 	}
 }
 
+// What was handed to others is not waited for; should they die with it, it is there for whoever asks then.
+func TestQueueThatIsClosedAndEmptyKeepsNobodyWaiting(t *testing.T) {
+	h := newHost(t)
+	ctx := t.Context()
+	doomed := h.session()
+	theirs := must(mpsync.NewQueue[int](ctx, doomed, 0, mpsync.Named("ending")))
+	ours := must(mpsync.NewQueue[int](ctx, h.session(), 0, mpsync.Named("ending")))
+	check(t, ours.Put(ctx, 1))
+	must(theirs.Invoke(ctx, "Get", nil)) // as Get does before it has said that the item has arrived
+	waiting := async(func() (int, error) { return ours.Get(ctx) })
+	h.untilWaiting(1)
+	check(t, ours.Close(ctx))
+	if _, err := wait(t, waiting); !errors.Is(err, mpsync.ErrClosed) {
+		t.Errorf("who waited got %v", err)
+	}
+	if _, _, err := ours.TryGet(ctx); !errors.Is(err, mpsync.ErrClosed) {
+		t.Errorf("who asked got %v", err)
+	}
+	check(t, doomed.Close())
+	h.until("the item is back", func(*manager.Info) bool { return must(ours.Len(ctx)) == 1 })
+	if item := must(ours.GetItem(ctx)); item.Value != 1 || !item.Redelivered {
+		t.Errorf("item %+v", item)
+	}
+	if _, err := ours.Get(ctx); !errors.Is(err, mpsync.ErrClosed) {
+		t.Errorf("at the end: %v", err)
+	}
+}
+
 func TestJoinableQueue(t *testing.T) {
 	h := newHost(t)
 	ctx := t.Context()
@@ -117,12 +145,16 @@ func TestJoinableQueue(t *testing.T) {
 		must(q.Get(ctx))
 		check(t, q.TaskDone(ctx))
 	}
-	item := must(q.GetItem(ctx))
-	if n := must(q.Unfinished(ctx)); n != 1 || item.Value != 2 || item.Redelivered {
+	item, ok, err := q.TryGetItem(ctx)
+	check(t, err)
+	if n := must(q.Unfinished(ctx)); !ok || n != 1 || item.Value != 2 || item.Redelivered {
 		t.Errorf("%d unfinished, item %+v", n, item)
 	}
+	if _, ok, err := q.TryGetItem(ctx); ok || err != nil {
+		t.Errorf("an item of none: %v", err)
+	}
 	check(t, q.ItemDone(ctx, item))
-	_, err := wait(t, joined)
+	_, err = wait(t, joined)
 	check(t, err)
 	if err := q.TaskDone(ctx); !errors.Is(err, mpsync.ErrTooManyDone) {
 		t.Errorf("TaskDone once too often: %v", err)

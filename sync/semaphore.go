@@ -17,7 +17,8 @@ const (
 //
 // So that units don't die with a process, each one acquired is remembered until a release discharges it: the oldest one
 // of the process that releases, or if that has none, the oldest of all. What a process has and nobody has discharged
-// becomes free when it dies.
+// becomes free when its session ends: when it dies, and also when it ends normally. In CPython such units are lost. Who
+// acquires units for good has to outlive their use.
 //
 // It is safe for concurrent use, and may be passed to other processes; see the package's section on passing on.
 type Semaphore struct{ manager.Proxy }
@@ -86,7 +87,7 @@ func (s *Semaphore) MarshalMsg(dst []byte) ([]byte, error) { return s.Proxy.Mars
 
 // UnmarshalMsg takes the semaphore over: see MarshalMsg.
 func (s *Semaphore) UnmarshalMsg(src []byte) ([]byte, error) {
-	return adopt(&s.Proxy, typeSemaphore, src)
+	return adopt(&s.Proxy, typeSemaphore, src, typeBoundedSemaphore)
 }
 
 func (s *Semaphore) failed(method string, err error) error {
@@ -97,7 +98,8 @@ func (s *Semaphore) failed(method string, err error) error {
 }
 
 // A BoundedSemaphore is a [Semaphore] that never has more free units than it began with: a Release that would make it
-// so returns an error that wraps ErrOverReleased. Its other methods are those of Semaphore.
+// so returns an error that wraps ErrOverReleased. Its other methods are those of Semaphore, and where a *Semaphore is
+// expected of another process, its Semaphore may be sent.
 type BoundedSemaphore struct{ Semaphore }
 
 // NewBoundedSemaphore is NewSemaphore for a BoundedSemaphore.

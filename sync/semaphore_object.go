@@ -1,12 +1,12 @@
 package sync
 
 import (
-	"errors"
 	"fmt"
 	stdsync "sync"
 
 	"github.com/multiproc-go/multiproc/manager"
 	"github.com/multiproc-go/multiproc/sync/internal/state"
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 // semaphoreObject is a Semaphore or BoundedSemaphore in the manager.
@@ -16,14 +16,18 @@ type semaphoreObject struct {
 }
 
 func init() {
-	for name, bounded := range map[string]bool{typeSemaphore: false, typeBoundedSemaphore: true} {
-		semaphoreTable.register(name, func(r *reader, _ *manager.Host) (manager.Object, error) {
-			units := r.int()
-			if units < 0 {
-				return nil, fmt.Errorf("a semaphore of %d units", units)
-			}
-			return &semaphoreObject{semaphore: state.NewSemaphore(units, bounded)}, r.err()
-		}, "Acquire")
+	semaphoreTable.register(typeSemaphore, semaphoreMaker(false))
+	semaphoreTable.register(typeBoundedSemaphore, semaphoreMaker(true))
+}
+
+func semaphoreMaker(bounded bool) maker {
+	return func(r *reader, _ keeper) (manager.Object, error) {
+		units := r.Int()
+		err := r.End()
+		if err == nil && units < 0 {
+			err = fmt.Errorf("a semaphore of %d units", units)
+		}
+		return &semaphoreObject{semaphore: state.NewSemaphore(units, bounded)}, err
 	}
 }
 
@@ -62,47 +66,47 @@ func (o *semaphoreObject) operate(do func(m *state.Semaphore)) {
 	answerWaits(answered)
 }
 
-func (o *semaphoreObject) acquire(c *manager.Request, r *reader) {
-	if err := r.err(); err != nil {
+func (o *semaphoreObject) acquire(c call, r *reader) {
+	if err := r.End(); err != nil {
 		c.Fail(err)
 		return
 	}
-	w := &state.Wait{Session: c.Session, Call: c}
+	w := &state.Wait{Session: c.session, Call: c}
 	o.operate(func(m *state.Semaphore) { m.Acquire(w) })
 	c.OnCancel(func() { o.operate(func(m *state.Semaphore) { m.Cancel(w) }) })
 }
 
-func (o *semaphoreObject) tryAcquire(c *manager.Request, r *reader) {
-	err := r.err()
+func (o *semaphoreObject) tryAcquire(c call, r *reader) {
+	err := r.End()
 	var acquired bool
 	if err == nil {
-		o.operate(func(m *state.Semaphore) { acquired = m.TryAcquire(c.Session) })
+		o.operate(func(m *state.Semaphore) { acquired = m.TryAcquire(c.session) })
 	}
 	answer(c, message(nil).bool(acquired), err)
 }
 
-func (o *semaphoreObject) release(c *manager.Request, r *reader) {
-	n := r.int()
-	err := r.err()
+func (o *semaphoreObject) release(c call, r *reader) {
+	n := r.Int()
+	err := r.End()
 	if err == nil && n < 1 {
-		err = malformed(errors.New("a release of no units"))
+		err = fmt.Errorf("%w: a release of %d units", wire.ErrMalformed, n)
 	}
 	if err == nil {
-		o.operate(func(m *state.Semaphore) { err = m.Release(c.Session, n) })
+		o.operate(func(m *state.Semaphore) { err = m.Release(c.session, n) })
 	}
 	answer(c, nothing, err)
 }
 
-func (o *semaphoreObject) units(c *manager.Request, r *reader) {
+func (o *semaphoreObject) units(c call, r *reader) {
 	o.mu.Lock()
 	units := o.semaphore.Units()
 	o.mu.Unlock()
-	answer(c, message(nil).int(units), r.err())
+	answer(c, message(nil).int(units), r.End())
 }
 
 // answerWaits answers waits whose answers say nothing but whether.
 func answerWaits(answered []*state.Wait) {
 	for _, w := range answered {
-		answer(w.Call.(*manager.Request), nothing, w.Err)
+		answer(w.Call.(call), nothing, w.Err)
 	}
 }

@@ -1,10 +1,10 @@
 package sync
 
 import (
-	"bytes"
 	"context"
 
 	"github.com/multiproc-go/multiproc/manager"
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 // A sequence is the client's side of what Value, Array and List have in common.
@@ -79,12 +79,12 @@ func (q *sequence[T]) modify(ctx context.Context, p *manager.Proxy, index int, c
 		if err != nil {
 			return value, err
 		}
-		old = bytes.Clone(old)
-		r := &reader{rest: old}
-		value = change(q.element.decode(r))
-		if err := r.err(); err != nil {
+		r := wire.NewReader(old)
+		before := q.element.decode(r)
+		if err := r.End(); err != nil {
 			return value, err
 		}
+		value = change(before)
 		argument, err := q.element.encode(message(nil).int(index).value(old), value)
 		if err != nil {
 			return value, err
@@ -102,7 +102,7 @@ func (q *sequence[T]) slice(ctx context.Context, p *manager.Proxy, from, to int)
 // snapshot returns all values, and the number of the version that they are.
 func (q *sequence[T]) snapshot(ctx context.Context, p *manager.Proxy) (values []T, version uint64, err error) {
 	values, err = ask(ctx, p, "Snapshot", nil, func(r *reader) []T {
-		version = r.uint()
+		version = r.Uint()
 		return q.element.decodeAll(r)
 	})
 	return values, version, err
@@ -123,7 +123,11 @@ func (q *sequence[T]) find(ctx context.Context, p *manager.Proxy, value T, from,
 	if err != nil {
 		return -1, err
 	}
-	return askInt(ctx, p, "Index", argument.int(from).int(to))
+	i, err := askInt(ctx, p, "Index", argument.int(from).int(to))
+	if err != nil {
+		return -1, err
+	}
+	return i, nil
 }
 
 func (q *sequence[T]) count(ctx context.Context, p *manager.Proxy, value T) (int, error) {

@@ -11,35 +11,37 @@ import (
 // sequenceObject is a List, an Array or a Value in the manager. Values are handed to a caller with the mutex held, so
 // that nobody can have the object let go of the proxies in them before the caller has its own.
 type sequenceObject struct {
-	host *manager.Host
+	host keeper
 
 	mu     stdsync.Mutex // guards values
 	values *state.Sequence
 }
 
-// The argument of New is the type of the elements and the first values.
 func init() {
-	for name, table := range map[string]methods[*sequenceObject]{
-		typeList: listTable, typeArray: arrayTable, typeValue: arrayTable,
-	} {
-		table.register(name, func(r *reader, h *manager.Host) (manager.Object, error) {
-			_ = r.string()
-			values := r.values()
-			if err := r.err(); err != nil {
-				return nil, err
-			}
-			o := &sequenceObject{host: h, values: state.NewSequence(values)}
-			return o.as(name), o.keep(values...)
-		})
-	}
+	listTable.register(typeList, newListObject)
+	arrayTable.register(typeArray, newArrayObject)
+	arrayTable.register(typeValue, newArrayObject)
 }
 
-// as returns the object with the methods of its type.
-func (o *sequenceObject) as(name string) manager.Object {
-	if name == typeList {
-		return listObject{o}
+func newListObject(r *reader, h keeper) (manager.Object, error) {
+	o, err := newSequenceObject(r, h)
+	return listObject{o}, err
+}
+
+func newArrayObject(r *reader, h keeper) (manager.Object, error) {
+	o, err := newSequenceObject(r, h)
+	return arrayObject{o}, err
+}
+
+// newSequenceObject makes an object of the type of its elements and the first values.
+func newSequenceObject(r *reader, h keeper) (*sequenceObject, error) {
+	_ = r.Text()
+	values := readValues(r)
+	if err := r.End(); err != nil {
+		return nil, err
 	}
-	return arrayObject{o}
+	o := &sequenceObject{host: h, values: state.NewSequence(values)}
+	return o, o.keep(values...)
 }
 
 type (
@@ -71,7 +73,7 @@ var arrayTable = methods[*sequenceObject]{
 func (o *sequenceObject) Value() ([]byte, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return message(nil).values(o.values.Between(0, o.values.Len())), nil
+	return message(nil).values(o.values.View(0, o.values.Len())), nil
 }
 
 // Inspect implements manager.Inspector.
@@ -87,7 +89,7 @@ func (o *sequenceObject) keep(values ...[]byte) error { return keepAll(o.host, v
 // drop lets go of what was taken out.
 func (o *sequenceObject) drop(values ...[]byte) { dropAll(o.host, values...) }
 
-func keepAll(h *manager.Host, values ...[]byte) error {
+func keepAll(h keeper, values ...[]byte) error {
 	for i, v := range values {
 		if err := h.Keep(v); err != nil {
 			dropAll(h, values[:i]...)
@@ -97,15 +99,15 @@ func keepAll(h *manager.Host, values ...[]byte) error {
 	return nil
 }
 
-func dropAll(h *manager.Host, values ...[]byte) {
+func dropAll(h keeper, values ...[]byte) {
 	for _, v := range values {
 		h.Drop(v)
 	}
 }
 
 // look answers with what something reads.
-func (o *sequenceObject) look(c *manager.Request, r *reader, at func(q *state.Sequence) (message, error)) {
-	if err := r.err(); err != nil {
+func (o *sequenceObject) look(c call, r *reader, at func(q *state.Sequence) (message, error)) {
+	if err := r.End(); err != nil {
 		c.Fail(err)
 		return
 	}
@@ -117,9 +119,9 @@ func (o *sequenceObject) look(c *manager.Request, r *reader, at func(q *state.Se
 
 // change stores values, and answers with what that returns; old is what it took out.
 func (o *sequenceObject) change(
-	c *manager.Request, r *reader, values [][]byte, how func(q *state.Sequence) (result message, old [][]byte, err error),
+	c call, r *reader, values [][]byte, how func(q *state.Sequence) (result message, old [][]byte, err error),
 ) {
-	err := r.err()
+	err := r.End()
 	if err == nil {
 		err = o.keep(values...)
 	}
@@ -137,32 +139,32 @@ func (o *sequenceObject) change(
 	o.drop(old...)
 }
 
-func (o *sequenceObject) get(c *manager.Request, r *reader) {
-	i := r.int()
+func (o *sequenceObject) get(c call, r *reader) {
+	i := r.Int()
 	o.look(c, r, func(q *state.Sequence) (message, error) {
 		v, err := q.At(i)
-		return v, err
+		return message(nil).value(v), err // the reply is the manager's, and the value stays
 	})
 }
 
-func (o *sequenceObject) set(c *manager.Request, r *reader) {
-	i, v := r.int(), r.value()
+func (o *sequenceObject) set(c call, r *reader) {
+	i, v := r.Int(), r.Value()
 	o.change(c, r, [][]byte{v}, func(q *state.Sequence) (message, [][]byte, error) {
 		old, err := q.Put(i, v)
 		return nothing, [][]byte{old}, err
 	})
 }
 
-func (o *sequenceObject) swap(c *manager.Request, r *reader) {
-	i, v := r.int(), r.value()
+func (o *sequenceObject) swap(c call, r *reader) {
+	i, v := r.Int(), r.Value()
 	o.change(c, r, [][]byte{v}, func(q *state.Sequence) (message, [][]byte, error) {
 		old, err := q.Put(i, v)
-		return old, [][]byte{old}, err
+		return message(nil).value(old), [][]byte{old}, err
 	})
 }
 
-func (o *sequenceObject) compareAndSwap(c *manager.Request, r *reader) {
-	i, old, v := r.int(), r.value(), r.value()
+func (o *sequenceObject) compareAndSwap(c call, r *reader) {
+	i, old, v := r.Int(), r.Value(), r.Value()
 	o.change(c, r, [][]byte{v}, func(q *state.Sequence) (message, [][]byte, error) {
 		swapped, err := q.CompareAndPut(i, old, v)
 		out := [][]byte{old}
@@ -173,8 +175,8 @@ func (o *sequenceObject) compareAndSwap(c *manager.Request, r *reader) {
 	})
 }
 
-func (o *sequenceObject) add(c *manager.Request, r *reader) {
-	i, kind, delta := r.int(), state.NumberKind(r.uint()), r.value()
+func (o *sequenceObject) add(c call, r *reader) {
+	i, kind, delta := r.Int(), state.NumberKind(r.Uint()), r.Value()
 	o.change(c, r, nil, func(q *state.Sequence) (message, [][]byte, error) {
 		old, err := q.At(i)
 		if err != nil {
@@ -184,22 +186,22 @@ func (o *sequenceObject) add(c *manager.Request, r *reader) {
 		if err == nil {
 			_, err = q.Put(i, sum)
 		}
-		return sum, nil, err // numbers hold no proxies
+		return message(nil).value(sum), nil, err // numbers hold no proxies
 	})
 }
 
-func (o *sequenceObject) length(c *manager.Request, r *reader) {
+func (o *sequenceObject) length(c call, r *reader) {
 	o.look(c, r, func(q *state.Sequence) (message, error) { return message(nil).int(q.Len()), nil })
 }
 
-func (o *sequenceObject) slice(c *manager.Request, r *reader) {
-	from, to := r.int(), r.int()
-	o.look(c, r, func(q *state.Sequence) (message, error) { return message(nil).values(q.Between(from, to)), nil })
+func (o *sequenceObject) slice(c call, r *reader) {
+	from, to := r.Int(), r.Int()
+	o.look(c, r, func(q *state.Sequence) (message, error) { return message(nil).values(q.View(from, to)), nil })
 }
 
 // overwrite puts values over as many others.
-func (o *sequenceObject) overwrite(c *manager.Request, r *reader) {
-	from, values := r.int(), r.values()
+func (o *sequenceObject) overwrite(c call, r *reader) {
+	from, values := r.Int(), readValues(r)
 	o.change(c, r, values, func(q *state.Sequence) (message, [][]byte, error) {
 		if from < 0 {
 			from += q.Len()
@@ -211,18 +213,18 @@ func (o *sequenceObject) overwrite(c *manager.Request, r *reader) {
 	})
 }
 
-func (o *sequenceObject) snapshot(c *manager.Request, r *reader) {
+func (o *sequenceObject) snapshot(c call, r *reader) {
 	o.look(c, r, func(q *state.Sequence) (message, error) {
-		return message(nil).uint(q.Version()).values(q.Between(0, q.Len())), nil
+		return message(nil).uint(q.Version()).values(q.View(0, q.Len())), nil
 	})
 }
 
-func (o *sequenceObject) index(c *manager.Request, r *reader) {
-	v, from, to := r.value(), r.int(), r.int()
+func (o *sequenceObject) index(c call, r *reader) {
+	v, from, to := r.Value(), r.Int(), r.Int()
 	o.look(c, r, func(q *state.Sequence) (message, error) { return message(nil).int(q.Find(v, from, to)), nil })
 }
 
-func (o *sequenceObject) count(c *manager.Request, r *reader) {
-	v := r.value()
+func (o *sequenceObject) count(c call, r *reader) {
+	v := r.Value()
 	o.look(c, r, func(q *state.Sequence) (message, error) { return message(nil).int(q.Count(v)), nil })
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/multiproc-go/multiproc/manager"
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 const typeSet = "Set"
@@ -60,12 +61,10 @@ func (s *Set[T]) Discard(ctx context.Context, values ...T) (removed int, err err
 // empty.
 func (s *Set[T]) Pop(ctx context.Context) (T, error) {
 	value, err := ask(ctx, &s.Proxy, "Pop", nil, func(r *reader) (value T) {
-		if r.bool() {
+		if r.Bool() {
 			return s.element.decode(r)
 		}
-		if r.fault == nil {
-			r.fault = ErrNotFound
-		}
+		r.Fail(ErrNotFound)
 		return value
 	})
 	return value, failed(typeSet, "Pop", err)
@@ -107,19 +106,19 @@ func (s *Set[T]) All(ctx context.Context) (iter.Seq[T], error) {
 // IsSubset reports whether all values of the set are among others.
 func (s *Set[T]) IsSubset(ctx context.Context, others ...T) (bool, error) {
 	c, err := s.compare(ctx, others)
-	return c.common == c.own, failed(typeSet, "IsSubset", err)
+	return err == nil && c.common == c.own, failed(typeSet, "IsSubset", err)
 }
 
 // IsSuperset reports whether all of some other values are in the set.
 func (s *Set[T]) IsSuperset(ctx context.Context, others ...T) (bool, error) {
 	c, err := s.compare(ctx, others)
-	return c.common == c.others, failed(typeSet, "IsSuperset", err)
+	return err == nil && c.common == c.others, failed(typeSet, "IsSuperset", err)
 }
 
 // IsDisjoint reports whether none of some other values is in the set.
 func (s *Set[T]) IsDisjoint(ctx context.Context, others ...T) (bool, error) {
 	c, err := s.compare(ctx, others)
-	return c.common == 0, failed(typeSet, "IsDisjoint", err)
+	return err == nil && c.common == 0, failed(typeSet, "IsDisjoint", err)
 }
 
 // Retain takes out all but some values: CPython's intersection_update. That of update is Add, and that of
@@ -209,32 +208,44 @@ func (s *Set[T]) compare(ctx context.Context, others []T) (comparison, error) {
 		return comparison{}, err
 	}
 	return ask(ctx, &s.Proxy, "Compare", argument, func(r *reader) comparison {
-		return comparison{r.int(), r.int(), r.int()}
+		return comparison{r.Int(), r.Int(), r.Int()}
 	})
 }
 
 // combine returns the values of the set and of others that are to be in a combination of both.
 func (s *Set[T]) combine(ctx context.Context, others []T, in func(own, other bool) bool) ([]T, error) {
-	values, err := s.snapshot(ctx)
+	encoded, err := s.element.encodeAll(nil, others)
 	if err != nil {
 		return nil, err
 	}
-	own, other := setOf(values), setOf(others)
-	var combined []T
-	for _, v := range slices.Concat(values, others) {
-		if in(own[v], other[v]) {
-			combined = append(combined, v)
-			delete(own, v) // it may be among the others again
-			delete(other, v)
+	theirs := elementsOf(wire.NewReader(encoded))
+	return ask(ctx, &s.Proxy, "Keys", nil, func(r *reader) []T {
+		keys := elementsOf(r)
+		values := make([]T, 0, len(keys)+len(others))
+		for _, key := range keys {
+			one := wire.NewReader(key)
+			values = append(values, s.element.decode(one))
+			r.Fail(one.Err())
 		}
-	}
-	return combined, nil
+		values = append(values, others...)
+		own, other := keySet(keys), keySet(theirs)
+		var combined []T
+		for i, key := range slices.Concat(keys, theirs) {
+			if in(own[string(key)], other[string(key)]) {
+				combined = append(combined, values[i])
+			}
+			delete(own, string(key)) // it may be among the others again
+			delete(other, string(key))
+		}
+		return combined
+	})
 }
 
-func setOf[T comparable](values []T) map[T]bool {
-	set := make(map[T]bool, len(values))
-	for _, v := range values {
-		set[v] = true
+// elementsOf returns the encodings of the values in the array that comes next, in the message's memory.
+func elementsOf(r *reader) [][]byte {
+	values := make([][]byte, r.Array())
+	for i := range values {
+		values[i] = r.Value()
 	}
-	return set
+	return values
 }

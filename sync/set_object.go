@@ -9,10 +9,13 @@ import (
 type setObject struct{ *tableObject }
 
 func init() {
-	setTable.register(typeSet, func(r *reader, h *manager.Host) (manager.Object, error) {
-		_ = r.string() // the type of the values
-		return setObject{newTableObject(h)}, r.err()
-	})
+	setTable.register(typeSet, newSetObject)
+}
+
+// newSetObject makes a set. The argument is the type of the values.
+func newSetObject(r *reader, h keeper) (manager.Object, error) {
+	_ = r.Text()
+	return setObject{newTableObject(h)}, r.End()
 }
 
 // Call implements manager.Object.
@@ -39,8 +42,8 @@ var setTable = methods[*tableObject]{
 }
 
 // addKeys adds keys, and answers how many are new.
-func (o *tableObject) addKeys(c *manager.Request, r *reader) {
-	keys := r.values()
+func (o *tableObject) addKeys(c call, r *reader) {
+	keys := readValues(r)
 	o.change(c, r, keys, func(t *state.Table) (message, [][]byte, error) {
 		var out [][]byte
 		for _, k := range keys {
@@ -53,8 +56,8 @@ func (o *tableObject) addKeys(c *manager.Request, r *reader) {
 }
 
 // removeKeys takes keys out, and answers how many there were.
-func (o *tableObject) removeKeys(c *manager.Request, r *reader) {
-	keys := r.values()
+func (o *tableObject) removeKeys(c call, r *reader) {
+	keys := readValues(r)
 	o.change(c, r, nil, func(t *state.Table) (message, [][]byte, error) {
 		out := deleteKeys(t, keys)
 		return message(nil).int(len(out)), out, nil
@@ -62,8 +65,8 @@ func (o *tableObject) removeKeys(c *manager.Request, r *reader) {
 }
 
 // retainKeys takes out all keys but some.
-func (o *tableObject) retainKeys(c *manager.Request, r *reader) {
-	retained := keySet(r.values())
+func (o *tableObject) retainKeys(c call, r *reader) {
+	retained := keySet(readValues(r))
 	o.change(c, r, nil, func(t *state.Table) (message, [][]byte, error) {
 		var out [][]byte
 		for _, e := range t.Entries() {
@@ -77,8 +80,8 @@ func (o *tableObject) retainKeys(c *manager.Request, r *reader) {
 }
 
 // toggleKeys takes out the keys that are there, and adds the others.
-func (o *tableObject) toggleKeys(c *manager.Request, r *reader) {
-	in := r.values()
+func (o *tableObject) toggleKeys(c call, r *reader) {
+	in := readValues(r)
 	o.change(c, r, in, func(t *state.Table) (message, [][]byte, error) {
 		var out [][]byte
 		toggled := map[string]bool{}
@@ -98,7 +101,7 @@ func (o *tableObject) toggleKeys(c *manager.Request, r *reader) {
 	})
 }
 
-func (o *tableObject) popKey(c *manager.Request, r *reader) {
+func (o *tableObject) popKey(c call, r *reader) {
 	o.change(c, r, nil, func(t *state.Table) (message, [][]byte, error) {
 		e, found := t.Last()
 		if !found {
@@ -110,8 +113,8 @@ func (o *tableObject) popKey(c *manager.Request, r *reader) {
 }
 
 // compare answers how many keys there are, how many different ones are in the argument, and how many in both.
-func (o *tableObject) compare(c *manager.Request, r *reader) {
-	others := keySet(r.values())
+func (o *tableObject) compare(c call, r *reader) {
+	others := keySet(readValues(r))
 	o.look(c, r, func(t *state.Table) message {
 		common := 0
 		for k := range others {

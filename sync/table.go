@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"github.com/multiproc-go/multiproc/manager"
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 // A table is the client's side of what Dict and Namespace have in common.
@@ -53,7 +54,7 @@ func (t *table[K, V]) two(ctx context.Context, p *manager.Proxy, method string, 
 
 func (t *table[K, V]) maybe(ctx context.Context, p *manager.Proxy, method string, argument message) (value V, found bool, err error) {
 	value, err = ask(ctx, p, method, argument, func(r *reader) (value V) {
-		if found = r.bool(); found {
+		if found = r.Bool(); found {
 			value = t.values.decode(r)
 		}
 		return value
@@ -74,14 +75,14 @@ func (t *table[K, V]) modify(
 		if err != nil {
 			return value, false, err
 		}
-		r := &reader{rest: reply}
-		found := r.bool()
-		old := bytes.Clone(r.rest)
+		r := wire.NewReader(reply)
+		found := r.Bool()
+		old := r.Rest()
 		var before V
 		if found {
 			before = t.values.decode(r)
 		}
-		if err := r.err(); err != nil {
+		if err := r.End(); err != nil {
 			return value, false, err
 		}
 		value, kept = change(before, found)
@@ -116,7 +117,7 @@ func (t *table[K, V]) replace(
 
 func (t *table[K, V]) items(ctx context.Context, p *manager.Proxy) ([]Pair[K, V], error) {
 	return ask(ctx, p, "Snapshot", nil, func(r *reader) []Pair[K, V] {
-		n := r.entries()
+		n := r.Map()
 		items := make([]Pair[K, V], 0, n)
 		for range n {
 			items = append(items, Pair[K, V]{t.keys.decode(r), t.values.decode(r)})

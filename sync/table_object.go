@@ -6,27 +6,30 @@ import (
 
 	"github.com/multiproc-go/multiproc/manager"
 	"github.com/multiproc-go/multiproc/sync/internal/state"
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 // tableObject is a Dict, a Namespace or a Set in the manager. Values are handed to a caller with the mutex held, so that
 // nobody can have the object let go of the proxies in them before the caller has its own.
 type tableObject struct {
-	host *manager.Host
+	host keeper
 
 	mu    stdsync.Mutex // guards table
 	table *state.Table
 }
 
 func init() {
-	for _, name := range []string{typeDict, typeNamespace} {
-		dictTable.register(name, func(r *reader, h *manager.Host) (manager.Object, error) {
-			_ = r.string() // the types of keys and values
-			return dictObject{newTableObject(h)}, r.err()
-		})
-	}
+	dictTable.register(typeDict, newDictObject)
+	dictTable.register(typeNamespace, newDictObject)
 }
 
-func newTableObject(h *manager.Host) *tableObject {
+// newDictObject makes a dict or a namespace. The argument is the types of keys and values.
+func newDictObject(r *reader, h keeper) (manager.Object, error) {
+	_ = r.Text()
+	return dictObject{newTableObject(h)}, r.End()
+}
+
+func newTableObject(h keeper) *tableObject {
 	return &tableObject{host: h, table: state.NewTable()}
 }
 
@@ -68,8 +71,8 @@ var dictTable = methods[*tableObject]{
 }
 
 // look answers with what something reads.
-func (o *tableObject) look(c *manager.Request, r *reader, at func(t *state.Table) message) {
-	if err := r.err(); err != nil {
+func (o *tableObject) look(c call, r *reader, at func(t *state.Table) message) {
+	if err := r.End(); err != nil {
 		c.Fail(err)
 		return
 	}
@@ -79,8 +82,8 @@ func (o *tableObject) look(c *manager.Request, r *reader, at func(t *state.Table
 }
 
 // change stores what is new, and answers with what that returns; out is what it took out, or did not store.
-func (o *tableObject) change(c *manager.Request, r *reader, in [][]byte, how func(t *state.Table) (result message, out [][]byte, err error)) {
-	err := r.err()
+func (o *tableObject) change(c call, r *reader, in [][]byte, how func(t *state.Table) (result message, out [][]byte, err error)) {
+	err := r.End()
 	if err == nil {
 		err = keepAll(o.host, in...)
 	}
@@ -106,29 +109,29 @@ func set(t *state.Table, key, value []byte) (old []byte, found bool, out [][]byt
 	return old, found, out
 }
 
-func (o *tableObject) get(c *manager.Request, r *reader) {
-	key := r.value()
+func (o *tableObject) get(c call, r *reader) {
+	key := r.Value()
 	o.look(c, r, func(t *state.Table) message { return maybe(t.Get(key)) })
 }
 
-func (o *tableObject) set(c *manager.Request, r *reader) {
-	key, value := r.value(), r.value()
+func (o *tableObject) set(c call, r *reader) {
+	key, value := r.Value(), r.Value()
 	o.change(c, r, [][]byte{key, value}, func(t *state.Table) (message, [][]byte, error) {
 		_, _, out := set(t, key, value)
 		return nothing, out, nil
 	})
 }
 
-func (o *tableObject) swap(c *manager.Request, r *reader) {
-	key, value := r.value(), r.value()
+func (o *tableObject) swap(c call, r *reader) {
+	key, value := r.Value(), r.Value()
 	o.change(c, r, [][]byte{key, value}, func(t *state.Table) (message, [][]byte, error) {
 		old, found, out := set(t, key, value)
 		return maybe(old, found), out, nil
 	})
 }
 
-func (o *tableObject) getOrSet(c *manager.Request, r *reader) {
-	key, value := r.value(), r.value()
+func (o *tableObject) getOrSet(c call, r *reader) {
+	key, value := r.Value(), r.Value()
 	in := [][]byte{key, value}
 	o.change(c, r, in, func(t *state.Table) (message, [][]byte, error) {
 		if old, found := t.Get(key); found {
@@ -139,8 +142,8 @@ func (o *tableObject) getOrSet(c *manager.Request, r *reader) {
 	})
 }
 
-func (o *tableObject) compareAndSwap(c *manager.Request, r *reader) {
-	key, old, value := r.value(), r.value(), r.value()
+func (o *tableObject) compareAndSwap(c call, r *reader) {
+	key, old, value := r.Value(), r.Value(), r.Value()
 	o.change(c, r, [][]byte{value}, func(t *state.Table) (message, [][]byte, error) {
 		if t.CompareAndSet(key, old, value) {
 			return message(nil).bool(true), [][]byte{old}, nil
@@ -149,8 +152,8 @@ func (o *tableObject) compareAndSwap(c *manager.Request, r *reader) {
 	})
 }
 
-func (o *tableObject) compareAndDelete(c *manager.Request, r *reader) {
-	key, old := r.value(), r.value()
+func (o *tableObject) compareAndDelete(c call, r *reader) {
+	key, old := r.Value(), r.Value()
 	o.change(c, r, nil, func(t *state.Table) (message, [][]byte, error) {
 		if !t.CompareAndSet(key, old, old) {
 			return message(nil).bool(false), nil, nil
@@ -161,31 +164,34 @@ func (o *tableObject) compareAndDelete(c *manager.Request, r *reader) {
 }
 
 // add adds to a number, which is 0 where there is none.
-func (o *tableObject) add(c *manager.Request, r *reader) {
-	key, kind, delta := r.value(), state.NumberKind(r.uint()), r.value()
+func (o *tableObject) add(c call, r *reader) {
+	key, kind, delta := r.Value(), state.NumberKind(r.Uint()), r.Value()
 	o.change(c, r, [][]byte{key}, func(t *state.Table) (message, [][]byte, error) {
 		old, found := t.Get(key)
-		sum := delta
-		if found {
-			var err error
-			if sum, err = state.Add(kind, old, delta); err != nil {
-				return nil, nil, err
-			}
+		if !found {
+			old = delta
+		}
+		sum, err := state.Add(kind, old, delta)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !found {
+			sum = delta // which is a number, or the addition would have failed
 		}
 		_, _, out := set(t, key, sum)
-		return sum, out, nil
+		return message(nil).value(sum), out, nil // the reply is the manager's, and the sum stays
 	})
 }
 
-func (o *tableObject) pop(c *manager.Request, r *reader) {
-	key := r.value()
+func (o *tableObject) pop(c call, r *reader) {
+	key := r.Value()
 	o.change(c, r, nil, func(t *state.Table) (message, [][]byte, error) {
 		e, found := t.Delete(key)
 		return maybe(e.Value, found), [][]byte{e.Key, e.Value}, nil
 	})
 }
 
-func (o *tableObject) popItem(c *manager.Request, r *reader) {
+func (o *tableObject) popItem(c call, r *reader) {
 	o.change(c, r, nil, func(t *state.Table) (message, [][]byte, error) {
 		e, found := t.Last()
 		if !found {
@@ -197,10 +203,10 @@ func (o *tableObject) popItem(c *manager.Request, r *reader) {
 }
 
 // update sets many, of which keys and values alternate.
-func (o *tableObject) update(c *manager.Request, r *reader) {
-	in := r.values()
+func (o *tableObject) update(c call, r *reader) {
+	in := readValues(r)
 	if len(in)%2 != 0 {
-		r.fault = malformed(errLeftOver)
+		r.Fail(fmt.Errorf("%w: a key without a value", wire.ErrMalformed))
 	}
 	o.change(c, r, in, func(t *state.Table) (message, [][]byte, error) {
 		var all [][]byte
@@ -212,31 +218,31 @@ func (o *tableObject) update(c *manager.Request, r *reader) {
 	})
 }
 
-func (o *tableObject) clear(c *manager.Request, r *reader) {
+func (o *tableObject) clear(c call, r *reader) {
 	o.change(c, r, nil, func(t *state.Table) (message, [][]byte, error) {
 		return nothing, flatten(t.Clear()), nil
 	})
 }
 
-func (o *tableObject) contains(c *manager.Request, r *reader) {
-	key := r.value()
+func (o *tableObject) contains(c call, r *reader) {
+	key := r.Value()
 	o.look(c, r, func(t *state.Table) message {
 		_, found := t.Get(key)
 		return message(nil).bool(found)
 	})
 }
 
-func (o *tableObject) length(c *manager.Request, r *reader) {
+func (o *tableObject) length(c call, r *reader) {
 	o.look(c, r, func(t *state.Table) message { return message(nil).int(t.Len()) })
 }
 
-func (o *tableObject) keys(c *manager.Request, r *reader) {
+func (o *tableObject) keys(c call, r *reader) {
 	o.look(c, r, func(t *state.Table) message {
 		return message(nil).values(keysOf(t.Entries()))
 	})
 }
 
-func (o *tableObject) snapshot(c *manager.Request, r *reader) {
+func (o *tableObject) snapshot(c call, r *reader) {
 	o.look(c, r, func(t *state.Table) message { return mapOf(t.Entries()) })
 }
 

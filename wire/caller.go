@@ -171,11 +171,10 @@ func checkCall(method string, argument []byte, limit int64) error {
 
 // giveUp waits for the verdict over a call whose context has ended.
 func (c *Caller) giveUp(ctx context.Context, call uint64, p *pending, method string) (Reply, error) {
-	if c.out.withdraw(call) {
+	cancel, _ := (&cancelHeader{kindCancel, call}).MarshalMsg(nil) // numbers always encode
+	if c.out.withdraw(call, cancel) {
 		return Reply{}, fmt.Errorf("wire: call %s: %w", method, context.Cause(ctx))
 	}
-	cancel, _ := (&cancelHeader{kindCancel, call}).MarshalMsg(nil) // numbers always encode
-	c.out.overtake(cancel)
 	timer := time.NewTimer(c.verdict)
 	defer timer.Stop()
 	for seen, arrived, patience := int64(0), c.frames.Load(), verdictPatience; ; {

@@ -180,10 +180,19 @@ func (o *outbox) tell(frame []byte) error {
 	return nil
 }
 
-// withdraw takes back what was not written of a call's message, and reports whether that was all of it.
-func (o *outbox) withdraw(call uint64) (whole bool) {
+// withdraw takes back what was not written of a call's message, and reports whether that was all of it. If it was not,
+// the frame that says so overtakes what another message may begin in its place.
+func (o *outbox) withdraw(call uint64, cancel []byte) (whole bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if whole = o.withdrawLocked(call); !whole && o.closed == nil {
+		o.urgent = append(o.urgent, cancel)
+		o.signal()
+	}
+	return whole
+}
+
+func (o *outbox) withdrawLocked(call uint64) (whole bool) {
 	for _, queue := range []*[]*outMessage{&o.queue, &o.large} {
 		for i, m := range *queue {
 			if m.call != call {

@@ -5,8 +5,8 @@ package state
 type Barrier struct {
 	parties int
 
-	waiting  list[*BarrierWait] // in the order of arrival
-	late     list[*BarrierWait] // arrived while the barrier was acting
+	waiting  roll[Session, *BarrierWait] // in the order of arrival
+	late     roll[Session, *BarrierWait] // arrived while the barrier was acting
 	broken   bool
 	round    uint64  // counts rounds, and is what the actor proves itself by
 	actor    Session // while acting
@@ -25,7 +25,7 @@ type BarrierWait struct {
 	Act   bool   // it is the last, and has to do what it has to do and then call Proceed or Abort
 	Round uint64 // for Proceed
 
-	place *element[*BarrierWait]
+	place *entry[Session, *BarrierWait]
 }
 
 // NewBarrier returns a barrier for so many parties, at least 1.
@@ -37,7 +37,7 @@ func (b *Barrier) Wait(w *BarrierWait) {
 	case b.broken:
 		b.answer(w, ErrBroken)
 	case b.actor != nil:
-		w.place = b.late.pushBack(w)
+		w.place = b.late.add(w.Session, w)
 	default:
 		b.arrive(w)
 	}
@@ -90,9 +90,8 @@ func (b *Barrier) Cancel(w *BarrierWait) {
 
 // EndSession breaks the barrier if the session waits at it, or acts for it.
 func (b *Barrier) EndSession(s Session) {
-	of := func(w *BarrierWait) bool { return w.Session == s }
-	b.late.removeIf(of)
-	if gone := b.waiting.removeIf(of); len(gone) > 0 || b.actor != nil && b.actor == s {
+	b.late.removeOf(s)
+	if gone := b.waiting.removeOf(s); len(gone) > 0 || b.actor != nil && b.actor == s {
 		b.Abort()
 	}
 }
@@ -107,14 +106,15 @@ func (b *Barrier) Parties() int { return b.parties }
 func (b *Barrier) Broken() bool { return b.broken }
 
 // Waiters returns the sessions that wait, in their order.
-func (b *Barrier) Waiters() []Session {
-	return collect(&b.waiting, func(w *BarrierWait) Session { return w.Session })
-}
+func (b *Barrier) Waiters() []Session { return b.waiting.inOrder() }
+
+// Waiting returns how many wait.
+func (b *Barrier) Waiting() int { return b.waiting.length }
 
 func (b *Barrier) arrive(w *BarrierWait) {
 	w.Index = b.waiting.length
 	if w.Index+1 < b.parties {
-		w.place = b.waiting.pushBack(w)
+		w.place = b.waiting.add(w.Session, w)
 		return
 	}
 	b.round++

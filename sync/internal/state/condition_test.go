@@ -41,7 +41,7 @@ func notify(t *testing.T, l *state.Lock, c *state.Condition, by *client, n int) 
 func TestNotificationOfTheDeadGoesToWhoWaited(t *testing.T) {
 	for name, cancelled := range map[string]bool{"waiting for the lock": false, "with a ticket": true} {
 		t.Run(name, func(t *testing.T) {
-			l := state.NewLock(false)
+			l := state.NewLock(false, 0)
 			c := state.NewCondition(l)
 			first, second, other := &client{1}, &client{2}, &client{3}
 			waits := sleepers(t, l, c, first, second)
@@ -62,7 +62,7 @@ func TestNotificationOfTheDeadGoesToWhoWaited(t *testing.T) {
 }
 
 func TestNotificationOfTheDeadGoesToNobodyWhoCameLater(t *testing.T) {
-	l := state.NewLock(false)
+	l := state.NewLock(false, 0)
 	c := state.NewCondition(l)
 	first, other := &client{1}, &client{2}
 	sleepers(t, l, c, first)
@@ -79,5 +79,38 @@ func TestNotificationOfTheDeadGoesToNobodyWhoCameLater(t *testing.T) {
 	l.EndSession(first)
 	if l.TryAcquire(&state.LockWait{Owner: state.LockOwner{Session: other}}); len(c.Waiters()) != 1 {
 		t.Error("a notification was used twice")
+	}
+}
+
+// The one that was notified dies with the lock, which it has had since: nobody knows what it did. Another one looks.
+func TestNotificationOfADeadHolderGoesToWhoWaited(t *testing.T) {
+	for name, released := range map[string]bool{"holding": false, "after a release": true} {
+		t.Run(name, func(t *testing.T) {
+			l := state.NewLock(false, 0)
+			c := state.NewCondition(l)
+			first, second := &client{1}, &client{2}
+			waits := sleepers(t, l, c, first, second)
+			notify(t, l, c, &client{3}, 1)()
+			if got := l.Answered(); !slices.Equal(got, waits[:1]) || !waits[0].Notified {
+				t.Fatalf("%d answered", len(got))
+			}
+			if released {
+				if err := l.Release(waits[0].Owner, waits[0].Fence); err != nil {
+					t.Fatal(err)
+				}
+			}
+			l.EndSession(first)
+			got := l.Answered()
+			if next := (&state.LockWait{Owner: state.LockOwner{Session: &client{4}}}); released {
+				l.Acquire(next)
+				l.EndSession(next.Owner.Session) // it was notified of nothing
+				if got = append(got, l.Answered()...); !slices.Equal(got, []*state.LockWait{next}) {
+					t.Error("a notification was used twice")
+				}
+			}
+			if !released && (!slices.Equal(got, waits[1:]) || !waits[1].Notified || !waits[1].OwnerDied) {
+				t.Errorf("the notification was lost: %d answered", len(got))
+			}
+		})
 	}
 }

@@ -106,7 +106,7 @@ func TestSequenceAgainstSlices(t *testing.T) {
 				}
 			},
 			"": func(t *rapid.T) {
-				fatalUnless(t, slices.Equal(text(q.Between(0, q.Len())), model), "%s, not %s", q.Between(0, q.Len()), model)
+				fatalUnless(t, slices.Equal(text(q.View(0, q.Len())), model), "%s, not %s", q.View(0, q.Len()), model)
 				v := drawValue(t)
 				fatalUnless(t, q.Find(v, 0, math.MaxInt) == slices.Index(model, string(v)), "Find is wrong")
 			},

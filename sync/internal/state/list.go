@@ -1,9 +1,6 @@
 package state
 
-import (
-	"context"
-	"iter"
-)
+import "context"
 
 // errCanceled answers a wait that was cancelled.
 var errCanceled = context.Canceled
@@ -69,30 +66,4 @@ func (l *list[T]) pop() (value T, ok bool) {
 	}
 	e.removeFrom(l)
 	return e.value, true
-}
-
-// drain empties the list and yields what was in it, in order. What is added meanwhile stays.
-func (l *list[T]) drain() iter.Seq[T] {
-	return func(yield func(T) bool) {
-		for n := l.length; n > 0; n-- {
-			v, ok := l.pop()
-			if !ok || !yield(v) {
-				return
-			}
-		}
-	}
-}
-
-// removeIf takes out the values for which gone holds, and returns them in order.
-func (l *list[T]) removeIf(gone func(T) bool) []T {
-	var removed []T
-	for e := l.first; e != nil; {
-		next := e.next
-		if gone(e.value) {
-			e.removeFrom(l)
-			removed = append(removed, e.value)
-		}
-		e = next
-	}
-	return removed
 }

@@ -8,12 +8,15 @@ type Lock struct {
 	fence  uint64 // of the last grant
 	holder LockOwner
 	depth  int  // how often the holder has it; 0 is free
-	died   bool // the owner before the last grant, or of a free lock the last one, died while holding
+	died   bool // the last holder died while holding, and nobody has had the lock since
 
-	waiting    list[*LockWait] // empty when the lock is free
+	inherited bool     // what died was at the last grant
+	received  []notice // notifications that came with the lock since the last grant
+
+	waiting    roll[LockOwner, *LockWait] // empty when the lock is free
 	parked     map[uint64]*LockWait
 	tickets    uint64
-	conditions []*Condition
+	conditions map[*Condition]bool
 	answered   []*LockWait
 }
 
@@ -32,21 +35,27 @@ type LockWait struct {
 	// Ticket, for Resume.
 	Err       error
 	Fence     uint64 // a number that is larger for each later grant
-	OwnerDied bool   // whoever had it before died while holding it
+	OwnerDied bool   // whoever had it before this grant died while holding it
 	Notified  bool   // of a condition's wait: it was not cancelled first
 	Ticket    uint64
 
 	depth     int // how often it will hold the lock: 1, or what it gave up to wait for a condition
-	place     *element[*LockWait]
+	place     *entry[LockOwner, *LockWait]
 	condition *Condition // of a condition's wait, which ends with the lock held even if it is cancelled
 	arrival   uint64     // when it began to wait there
 	notified  uint64     // when it was notified, or 0
 	parked    bool       // nobody is to be answered yet
 }
 
-// NewLock returns a lock that is free.
-func NewLock(reentrant bool) *Lock {
-	return &Lock{reentrant: reentrant, parked: map[uint64]*LockWait{}}
+// A notice is that a wait for a condition was notified, at that time.
+type notice struct {
+	condition *Condition
+	at        uint64
+}
+
+// NewLock returns a lock that is free. The numbers of its grants begin after fence.
+func NewLock(reentrant bool, fence uint64) *Lock {
+	return &Lock{reentrant: reentrant, fence: fence, parked: map[uint64]*LockWait{}, conditions: map[*Condition]bool{}}
 }
 
 // Reentrant reports whether the lock may be taken again by its owner.
@@ -105,7 +114,7 @@ func (l *Lock) Resume(w *LockWait, ticket uint64) {
 // has to end with the lock held: it is answered with the lock or a ticket for it.
 func (l *Lock) Cancel(w *LockWait) {
 	switch {
-	case w.place == nil || w.place.list == nil:
+	case w.place == nil || w.place.roll == nil:
 	case w.condition == nil:
 		w.place.removeFrom(&l.waiting)
 		l.answer(w, errCanceled)
@@ -114,17 +123,17 @@ func (l *Lock) Cancel(w *LockWait) {
 			l.enqueue(w)
 			return
 		}
-		l.park(w, l.waiting.pushBack(w))
+		l.park(w, l.waiting.add(w.Owner, w))
 	default: // it was notified, and waits for the lock
 		l.park(w, w.place)
 	}
 }
 
-// EndSession releases what the session holds, and forgets what it waits for. A notification that one of its waits had
-// and could not use any more goes to another.
+// EndSession releases what the session holds, and forgets what it waits for. A notification that it had goes to another,
+// unless it has released the lock since: nobody knows whether it did what it was notified for.
 func (l *Lock) EndSession(s Session) {
 	gone := func(w *LockWait) bool { return w.Owner.Session == s }
-	for _, c := range l.conditions {
+	for c := range l.conditions {
 		c.waiting.removeIf(gone)
 	}
 	for ticket, p := range l.parked {
@@ -138,6 +147,9 @@ func (l *Lock) EndSession(s Session) {
 		}
 	}
 	if l.depth > 0 && l.holder.Session == s {
+		for _, n := range l.received {
+			n.condition.passOn(n.at)
+		}
 		l.depth, l.died = 0, true
 		l.advance()
 	}
@@ -150,9 +162,7 @@ func (l *Lock) Answered() []*LockWait { return take(&l.answered) }
 func (l *Lock) Holder() (owner LockOwner, held bool) { return l.holder, l.depth > 0 }
 
 // Waiters returns the sessions that wait for the lock, in their order.
-func (l *Lock) Waiters() []Session {
-	return collect(&l.waiting, func(w *LockWait) Session { return w.Owner.Session })
-}
+func (l *Lock) Waiters() []Session { return sessionsOf(&l.waiting) }
 
 // enqueue grants the lock to w or has it wait at the end.
 func (l *Lock) enqueue(w *LockWait) {
@@ -160,7 +170,7 @@ func (l *Lock) enqueue(w *LockWait) {
 		l.grant(w)
 		return
 	}
-	w.place = l.waiting.pushBack(w)
+	w.place = l.waiting.add(w.Owner, w)
 }
 
 // reenters reports whether w's owner has the lock and may have it again.
@@ -179,7 +189,7 @@ func (l *Lock) advance() {
 	}
 	l.grant(next)
 	if l.reentrant {
-		for _, w := range l.waiting.removeIf(l.reenters) {
+		for _, w := range l.waiting.removeOf(l.holder) {
 			l.grant(w)
 		}
 	}
@@ -188,11 +198,13 @@ func (l *Lock) advance() {
 func (l *Lock) grant(w *LockWait) {
 	if l.depth == 0 {
 		l.fence++
-		l.holder = w.Owner
-	}
-	w.Fence, w.OwnerDied = l.fence, l.died
-	if l.depth += w.depth; l.depth == w.depth {
+		l.holder, l.inherited, l.received = w.Owner, l.died, nil
 		l.died = false
+	}
+	w.Fence, w.OwnerDied = l.fence, l.inherited
+	l.depth += w.depth
+	if w.notified != 0 {
+		l.received = append(l.received, notice{w.condition, w.notified})
 	}
 	if !w.parked {
 		l.answer(w, nil)
@@ -205,7 +217,7 @@ func (l *Lock) answer(w *LockWait, err error) {
 }
 
 // park answers w with a ticket, and has a stand-in keep its place.
-func (l *Lock) park(w *LockWait, place *element[*LockWait]) {
+func (l *Lock) park(w *LockWait, place *entry[LockOwner, *LockWait]) {
 	l.tickets++
 	standIn := *w
 	standIn.Call, standIn.parked, standIn.place = nil, true, place
@@ -213,4 +225,13 @@ func (l *Lock) park(w *LockWait, place *element[*LockWait]) {
 	l.parked[l.tickets] = &standIn
 	w.place, w.Ticket = nil, l.tickets
 	l.answer(w, nil)
+}
+
+// sessionsOf returns the session of each wait, in their order.
+func sessionsOf(waits *roll[LockOwner, *LockWait]) []Session {
+	sessions := make([]Session, 0, waits.length)
+	for e := waits.first; e != nil; e = e.links[ofAll].next {
+		sessions = append(sessions, e.owner.Session)
+	}
+	return sessions
 }

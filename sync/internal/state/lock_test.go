@@ -21,7 +21,9 @@ type lockHistory struct {
 	queue     []*state.LockWait // waits for the lock, in order
 	sleepers  []*state.LockWait // waits for the condition, in order
 	lastFence uint64
-	died      bool
+	died      bool // the last holder, and nobody has had the lock since
+	inherited bool // at the last grant, the one before had died
+	received  []int
 	weight    map[*state.LockWait]int // how often a wait of the condition is to hold the lock
 	clock     int                     // counts waits for the condition, and notifications
 	arrived   map[*state.LockWait]int // when a wait for the condition began
@@ -29,9 +31,10 @@ type lockHistory struct {
 }
 
 func newLockHistory(reentrant bool) *lockHistory {
-	l := state.NewLock(reentrant)
+	const before = 41
+	l := state.NewLock(reentrant, before)
 	return &lockHistory{
-		clients: newClients(3), reentrant: reentrant, lock: l, condition: state.NewCondition(l),
+		clients: newClients(3), reentrant: reentrant, lock: l, condition: state.NewCondition(l), lastFence: before,
 		weight: map[*state.LockWait]int{}, arrived: map[*state.LockWait]int{}, notified: map[*state.LockWait]int{},
 	}
 }
@@ -57,8 +60,11 @@ func (h *lockHistory) take(t *rapid.T, want ...*state.LockWait) {
 		fatalUnless(t, w.Err == nil && w.Fence != 0, "answered with %v, fence %d", w.Err, w.Fence)
 		if len(h.held) == 0 {
 			fatalUnless(t, w.Fence > h.lastFence, "fence %d after %d", w.Fence, h.lastFence)
-			fatalUnless(t, w.OwnerDied == h.died, "OwnerDied is %v", w.OwnerDied)
-			h.lastFence, h.died = w.Fence, false
+			h.lastFence, h.inherited, h.died, h.received = w.Fence, h.died, false, nil
+		}
+		fatalUnless(t, w.OwnerDied == h.inherited, "OwnerDied is %v", w.OwnerDied)
+		if h.notified[w] != 0 {
+			h.received = append(h.received, h.notified[w])
 		}
 		fatalUnless(t, w.Fence == h.lastFence, "fence %d within the hold of %d", w.Fence, h.lastFence)
 		for range max(1, h.weight[w]) {
@@ -210,6 +216,9 @@ func (h *lockHistory) endSession(t *rapid.T) {
 		}
 	}
 	h.queue = slices.DeleteFunc(h.queue, of)
+	if len(h.held) > 0 && of(h.held[0]) {
+		unused = append(unused, h.received...)
+	}
 	var entered []*state.LockWait
 	for _, at := range unused {
 		if len(h.sleepers) == 0 || h.arrived[h.sleepers[0]] > at {

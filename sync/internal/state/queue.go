@@ -1,5 +1,10 @@
 package state
 
+import (
+	"cmp"
+	"slices"
+)
+
 // A Queue hands each item to one session, the first put first. An item that was handed out is kept until the session
 // says that it has arrived, or in a joinable queue, that it is done: the items of a session that ends before are handed
 // out again, in front of all that were put later, and marked.
@@ -7,10 +12,11 @@ type Queue struct {
 	capacity int // 0 is no limit
 	joinable bool
 
-	items      list[*Item] // by number
-	out        list[*Item] // handed out and kept, in the order of the handing out
-	getters    list[*QueueWait]
-	putters    list[*QueueWait]
+	items      list[*Item]             // by number
+	out        roll[Session, *Item]    // handed out and kept, in the order of the handing out
+	kept       map[uint64]*outstanding // those, by number
+	getters    roll[Session, *QueueWait]
+	putters    roll[Session, *QueueWait]
 	joiners    waitQueue
 	unfinished int // of a joinable queue: put and not done
 	numbers    uint64
@@ -24,10 +30,10 @@ type Item struct {
 	Value      []byte
 	Number     uint64 // of its place among all that were put
 	Deliveries int    // how often it was handed out
-
-	holder Session // while it is out
-	place  *element[*Item]
 }
+
+// outstanding is the place of an item that was handed out.
+type outstanding = entry[Session, *Item]
 
 // A QueueWait is a call that puts an item or gets one.
 type QueueWait struct {
@@ -38,18 +44,18 @@ type QueueWait struct {
 
 	Err error // the answer
 
-	place *element[*QueueWait]
+	place *entry[Session, *QueueWait]
 }
 
 // NewQueue returns a queue for so many items, or any number if capacity is 0.
 func NewQueue(capacity int, joinable bool) *Queue {
-	return &Queue{capacity: capacity, joinable: joinable}
+	return &Queue{capacity: capacity, joinable: joinable, kept: map[uint64]*outstanding{}}
 }
 
 // Put adds w.Item when there is room. The error is ErrClosed.
 func (q *Queue) Put(w *QueueWait) {
 	if !q.TryPut(w) {
-		w.place = q.putters.pushBack(w)
+		w.place = q.putters.add(w.Session, w)
 	}
 }
 
@@ -67,10 +73,11 @@ func (q *Queue) TryPut(w *QueueWait) bool {
 	return true
 }
 
-// Get takes the first item into w.Item when it is w's turn. The error is ErrClosed, when no further item can come.
+// Get takes the first item into w.Item when it is w's turn. The error is ErrClosed when the queue is closed and empty; in
+// a joinable one, when moreover no item is out that may come back, but for the session's own.
 func (q *Queue) Get(w *QueueWait) {
 	if !q.TryGet(w) {
-		w.place = q.getters.pushBack(w)
+		w.place = q.getters.add(w.Session, w)
 	}
 }
 
@@ -148,30 +155,31 @@ func (q *Queue) CancelJoin(w *Wait) { q.joiners.Cancel(w) }
 
 // EndSession forgets what the session waits for, and puts back what it has.
 func (q *Queue) EndSession(s Session) {
-	of := func(w *QueueWait) bool { return w.Session == s }
-	q.getters.removeIf(of)
-	for _, w := range q.putters.removeIf(of) {
+	q.getters.removeOf(s)
+	for _, w := range q.putters.removeOf(s) {
 		q.dropped = append(q.dropped, w.Item)
 	}
 	q.joiners.forget(s)
-	for _, item := range q.out.removeIf(func(i *Item) bool { return i.holder == s }) {
-		q.putBack(item)
-	}
+	q.putBack(q.out.removeOf(s))
 	q.hand()
 	q.dismiss()
 }
 
-func (q *Queue) putBack(item *Item) {
-	item.holder = nil
-	before := q.items.first
-	for before != nil && before.value.Number < item.Number {
-		before = before.next
+// putBack puts items where they were in the queue.
+func (q *Queue) putBack(items []*Item) {
+	slices.SortFunc(items, func(a, b *Item) int { return cmp.Compare(a.Number, b.Number) })
+	next := q.items.first // nothing in front of it is behind the item to be put back
+	for _, item := range items {
+		delete(q.kept, item.Number)
+		for next != nil && next.value.Number < item.Number {
+			next = next.next
+		}
+		after := q.items.last
+		if next != nil {
+			after = next.previous
+		}
+		q.items.insert(item, after)
 	}
-	after := q.items.last
-	if before != nil {
-		after = before.previous
-	}
-	item.place = q.items.insert(item, after)
 }
 
 // hand gives items to those who wait for them.
@@ -187,8 +195,7 @@ func (q *Queue) hand() {
 func (q *Queue) deliver(w *QueueWait) {
 	item, _ := q.items.pop()
 	item.Deliveries++
-	item.holder = w.Session
-	item.place = q.out.pushBack(item)
+	q.kept[item.Number] = q.out.add(w.Session, item)
 	w.Item = item
 	q.answer(w, nil)
 }
@@ -204,7 +211,7 @@ func (q *Queue) refill() {
 func (q *Queue) accept(w *QueueWait) {
 	q.numbers++
 	w.Item.Number = q.numbers
-	w.Item.place = q.items.pushBack(w.Item)
+	q.items.pushBack(w.Item)
 	if q.joinable {
 		q.unfinished++
 	}
@@ -212,41 +219,43 @@ func (q *Queue) accept(w *QueueWait) {
 }
 
 // forget drops an item that is out.
-func (q *Queue) forget(e *element[*Item]) {
+func (q *Queue) forget(e *outstanding) {
 	e.removeFrom(&q.out)
+	delete(q.kept, e.value.Number)
 	q.dropped = append(q.dropped, e.value)
 	q.dismiss()
 }
 
 // dismiss answers those who wait for items that cannot come.
 func (q *Queue) dismiss() {
-	if !q.closed || q.getters.length == 0 {
-		return
-	}
-	for _, w := range q.getters.removeIf(func(w *QueueWait) bool { return q.exhausted(w.Session) }) {
-		q.answer(w, ErrClosed)
+	switch {
+	case !q.closed || q.items.length > 0:
+	case !q.joinable || q.out.length == 0:
+		for w := range q.getters.drain() {
+			q.answer(w, ErrClosed)
+		}
+	default:
+		if last := q.out.first.owner; q.exhausted(last) {
+			for _, w := range q.getters.removeOf(last) {
+				q.answer(w, ErrClosed)
+			}
+		}
 	}
 }
 
-// exhausted reports whether no item can come to the session any more. What another one holds may yet come back.
+// exhausted reports whether a get of the session is not to wait any longer. In a joinable queue, what others have may yet
+// come back. In any other it hardly ever does: it is for whoever asks then.
 func (q *Queue) exhausted(s Session) bool {
-	if !q.closed || q.items.length > 0 {
-		return false
-	}
-	for e := q.out.first; e != nil; e = e.next {
-		if e.value.holder != s {
-			return false
-		}
-	}
-	return true
+	return q.closed && q.items.length == 0 && (!q.joinable || q.out.countOf(s) == q.out.length)
 }
 
 // heldBy finds an item that the session has: that of the number, or the oldest for 0.
-func (q *Queue) heldBy(s Session, number uint64) *element[*Item] {
-	for e := q.out.first; e != nil; e = e.next {
-		if e.value.holder == s && (number == 0 || e.value.Number == number) {
-			return e
-		}
+func (q *Queue) heldBy(s Session, number uint64) *outstanding {
+	if number == 0 {
+		return q.out.oldestOf(s)
+	}
+	if e := q.kept[number]; e != nil && e.owner == s {
+		return e
 	}
 	return nil
 }

@@ -1,5 +1,7 @@
 package state
 
+import "slices"
+
 // Answered returns the puts and gets that were answered since the last time, in the order of their answers.
 func (q *Queue) Answered() []*QueueWait { return take(&q.answered) }
 
@@ -23,13 +25,9 @@ func (q *Queue) Unfinished() int { return q.unfinished }
 func (q *Queue) Closed() bool { return q.closed }
 
 // Holders returns the session of each item that was handed out and is kept.
-func (q *Queue) Holders() []Session {
-	return collect(&q.out, func(i *Item) Session { return i.holder })
-}
+func (q *Queue) Holders() []Session { return q.out.inOrder() }
 
 // Waiters returns the sessions that wait: to get, to put, or for the queue to be done.
 func (q *Queue) Waiters() []Session {
-	session := func(w *QueueWait) Session { return w.Session }
-	waiting := append(collect(&q.getters, session), collect(&q.putters, session)...)
-	return append(waiting, q.joiners.Waiters()...)
+	return slices.Concat(q.getters.inOrder(), q.putters.inOrder(), q.joiners.Waiters())
 }

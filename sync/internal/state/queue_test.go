@@ -51,8 +51,7 @@ func (h *queueHistory) settle(t *rapid.T, refused ...*state.QueueWait) {
 		}
 	}
 	h.getters = slices.DeleteFunc(h.getters, func(w *state.QueueWait) bool {
-		foreign := slices.ContainsFunc(h.out, func(o handedOut) bool { return o.to != w.Session })
-		if h.closed && !foreign {
+		if h.exhausted(w.Session) {
 			ended = append(ended, w)
 			return true
 		}
@@ -62,6 +61,12 @@ func (h *queueHistory) settle(t *rapid.T, refused ...*state.QueueWait) {
 	for _, w := range ended {
 		fatalUnless(t, errors.Is(w.Err, state.ErrClosed), "a get at the end has %v", w.Err)
 	}
+}
+
+// exhausted says, by the model, that a get of the session ends: in a joinable queue what others have may come back.
+func (h *queueHistory) exhausted(s state.Session) bool {
+	foreign := slices.ContainsFunc(h.out, func(o handedOut) bool { return o.to != s })
+	return h.closed && len(h.items) == 0 && !(h.joinable && foreign)
 }
 
 func (h *queueHistory) compare(t *rapid.T, want []*state.QueueWait) {
@@ -103,8 +108,7 @@ func (h *queueHistory) put(t *rapid.T) {
 
 func (h *queueHistory) get(t *rapid.T) {
 	w := &state.QueueWait{Session: h.draw(t)}
-	foreign := slices.ContainsFunc(h.out, func(o handedOut) bool { return o.to != w.Session })
-	answered := len(h.items) > 0 || h.closed && !foreign
+	answered := len(h.items) > 0 || h.exhausted(w.Session)
 	if rapid.Bool().Draw(t, "try") {
 		fatalUnless(t, h.queue.TryGet(w) == answered, "TryGet is wrong")
 		if !answered {
@@ -124,6 +128,8 @@ func (h *queueHistory) acknowledge(t *rapid.T) {
 	if !h.joinable {
 		h.queue.Arrived(o.to, o.item.Number)
 		h.forget(t, o)
+		h.queue.Arrived(o.to, o.item.Number) // it was forgotten
+		h.settle(t)
 		return
 	}
 	h.queue.Arrived(o.to, o.item.Number)
@@ -134,6 +140,8 @@ func (h *queueHistory) acknowledge(t *rapid.T) {
 	}
 	fatalUnless(t, h.queue.Done(o.to, number) == nil, "Done failed")
 	h.forget(t, o)
+	again := h.queue.Done(o.to, o.item.Number)
+	fatalUnless(t, errors.Is(again, state.ErrTooManyDone), "an item was done twice: %v", again)
 }
 
 func (h *queueHistory) doneForOthers(t *rapid.T) {

@@ -1,9 +1,6 @@
 package state
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // A Semaphore is a number of units that sessions acquire and release. Each unit acquired is a hold, until a release
 // discharges it: the oldest one of the session that releases, or where it has none, the oldest of all.
@@ -12,8 +9,8 @@ type Semaphore struct {
 
 	initial int
 	bounded bool
-	value   int       // free units
-	holds   []Session // not discharged, oldest first
+	value   int                     // free units
+	holds   roll[Session, struct{}] // not discharged, oldest first
 }
 
 // NewSemaphore returns a semaphore with so many units, at least 0. A bounded one never has more.
@@ -36,7 +33,7 @@ func (m *Semaphore) TryAcquire(s Session) bool {
 		return false
 	}
 	m.value--
-	m.holds = append(m.holds, s)
+	m.holds.add(s, struct{}{})
 	return true
 }
 
@@ -45,7 +42,7 @@ func (m *Semaphore) Release(s Session, n int) error {
 	if m.bounded && n > m.initial-m.value || n > math.MaxInt-m.value {
 		return ErrOverReleased
 	}
-	for range min(n, len(m.holds)) {
+	for range min(n, m.holds.length) {
 		m.discharge(s)
 	}
 	m.value += n
@@ -56,9 +53,7 @@ func (m *Semaphore) Release(s Session, n int) error {
 // EndSession returns the units that the session has and nobody has discharged, and forgets what it waits for.
 func (m *Semaphore) EndSession(s Session) {
 	m.forget(s)
-	held := len(m.holds)
-	m.holds = slices.DeleteFunc(m.holds, func(holder Session) bool { return holder == s })
-	m.value += held - len(m.holds)
+	m.value += len(m.holds.removeOf(s))
 	m.advance()
 }
 
@@ -66,12 +61,15 @@ func (m *Semaphore) EndSession(s Session) {
 func (m *Semaphore) Units() int { return m.value }
 
 // Holders returns the session of each hold, the oldest first.
-func (m *Semaphore) Holders() []Session { return slices.Clone(m.holds) }
+func (m *Semaphore) Holders() []Session { return m.holds.inOrder() }
 
 // discharge takes out the hold that a release by the session ends. There must be one.
 func (m *Semaphore) discharge(s Session) {
-	own := slices.Index(m.holds, s)
-	m.holds = slices.Delete(m.holds, max(own, 0), max(own, 0)+1)
+	hold := m.holds.oldestOf(s)
+	if hold == nil {
+		hold = m.holds.first
+	}
+	hold.removeFrom(&m.holds)
 }
 
 func (m *Semaphore) advance() {

@@ -82,14 +82,20 @@ func (q *Sequence) Take(index int) ([]byte, error) {
 	return value, nil
 }
 
-// Between returns the values from one index up to another, which is not among them. Indices below 0 count from the end,
-// and those outside mean the nearest inside.
-func (q *Sequence) Between(from, to int) [][]byte {
+// View returns the values from one index up to another, which is not among them. Indices below 0 count from the end, and
+// those outside mean the nearest inside. What it returns holds until the next change.
+func (q *Sequence) View(from, to int) [][]byte {
 	from, to = q.clamp(from, to)
-	return slices.Clone(q.values[from:to])
+	return q.values[from:to:to]
 }
 
-// Splice puts values in the place of those between two indices, which are taken as Between does, and returns those.
+// Repeat makes the sequence n times as long, by its own values, with n at least 1.
+func (q *Sequence) Repeat(n int) {
+	q.values = slices.Repeat(q.values, n)
+	q.version++
+}
+
+// Splice puts values in the place of those between two indices, which are taken as View does, and returns those.
 func (q *Sequence) Splice(from, to int, values ...[]byte) [][]byte {
 	from, to = q.clamp(from, to)
 	old := slices.Clone(q.values[from:to])

@@ -13,15 +13,15 @@ type Wait struct {
 
 	Err error // the answer
 
-	place *element[*Wait]
+	place *entry[Session, *Wait]
 }
 
 // enqueue puts w at the end of the queue.
-func (w *Wait) enqueue(queue *list[*Wait]) { w.place = queue.pushBack(w) }
+func (w *Wait) enqueue(queue *roll[Session, *Wait]) { w.place = queue.add(w.Session, w) }
 
 // A waitQueue is the waits of a machine whose answers say nothing but whether, and those that it has answered.
 type waitQueue struct {
-	waiting  list[*Wait]
+	waiting  roll[Session, *Wait]
 	answered []*Wait
 }
 
@@ -29,9 +29,7 @@ type waitQueue struct {
 func (q *waitQueue) Answered() []*Wait { return take(&q.answered) }
 
 // Waiters returns the sessions that wait, in their order.
-func (q *waitQueue) Waiters() []Session {
-	return collect(&q.waiting, func(w *Wait) Session { return w.Session })
-}
+func (q *waitQueue) Waiters() []Session { return q.waiting.inOrder() }
 
 // Cancel answers w with context.Canceled, unless it was answered before.
 func (q *waitQueue) Cancel(w *Wait) {
@@ -54,7 +52,7 @@ func (q *waitQueue) answerAll(err error) {
 
 // forget removes the waits of a session.
 func (q *waitQueue) forget(s Session) {
-	q.waiting.removeIf(func(w *Wait) bool { return w.Session == s })
+	q.waiting.removeOf(s)
 }
 
 // take returns what is in *answered and empties it.
@@ -62,16 +60,4 @@ func take[W any](answered *[]W) []W {
 	taken := *answered
 	*answered = nil
 	return taken
-}
-
-// collect returns something of each value in l.
-func collect[T, R any](l *list[T], of func(T) R) []R {
-	if l.length == 0 {
-		return nil
-	}
-	found := make([]R, 0, l.length)
-	for e := l.first; e != nil; e = e.next {
-		found = append(found, of(e.value))
-	}
-	return found
 }

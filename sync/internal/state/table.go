@@ -69,7 +69,11 @@ func (t *Table) Last() (last Entry, found bool) {
 
 // Entries returns all entries in their order.
 func (t *Table) Entries() []Entry {
-	return collect(&t.order, func(e Entry) Entry { return e })
+	entries := make([]Entry, 0, t.order.length)
+	for e := t.order.first; e != nil; e = e.next {
+		entries = append(entries, e.value)
+	}
+	return entries
 }
 
 // Clear takes out everything, and returns what was there.
