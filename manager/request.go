@@ -28,7 +28,7 @@ func (c *Request) Context() context.Context { return c.call.Context() }
 // caller's session, so that the object may drop its own at once (see [Host.Drop]).
 func (c *Request) Return(value []byte) {
 	c.answer(func() wire.Reply {
-		if int64(len(value)) <= c.server.options.MaxMessage { // else the caller gets an error in its place
+		if c.server.fits(value) { // else the caller gets an error in its place
 			c.server.lend(c.Session, value)
 		}
 		return wire.Reply{Kind: wire.Return, Payload: value}
@@ -51,6 +51,11 @@ func (c *Request) ReturnObject(typeName string, construct func(*Host) (Object, e
 // errors.Is in the caller.
 func (c *Request) Fail(err error) {
 	c.answer(func() wire.Reply { return wire.ErrorReply(err) })
+}
+
+// fits reports whether a result can be sent.
+func (s *Server) fits(result []byte) bool {
+	return int64(len(result)) <= s.options.MaxMessage+wire.ReplyAllowance
 }
 
 // failEncoding answers that there is a result, and that it cannot travel.

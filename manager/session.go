@@ -166,6 +166,8 @@ func (s *Session) builtin(e *entry, method string) wire.Reply {
 	if err != nil {
 		return wire.ErrorReply(err)
 	}
-	s.server.lend(s, value)
+	if s.server.fits(value) {
+		s.server.lend(s, value)
+	}
 	return wire.Reply{Payload: value}
 }

@@ -107,13 +107,13 @@ func TestLimitsOfMessages(t *testing.T) {
 		t.Error(err)
 	}
 	var remote *RemoteError
-	if _, err := s.Call(ctx, 0, "x", make([]byte, 501)); !errors.As(err, &remote) {
+	if _, err := s.Call(ctx, 0, "x", make([]byte, 700)); !errors.As(err, &remote) || !errors.Is(err, ErrFrameTooLarge) {
 		t.Error(err)
 	}
 	if _, err := s.Call(ctx, 0, strings.Repeat("x", segmentSize), nil); !errors.Is(err, ErrFrameTooLarge) {
 		t.Error(err)
 	}
-	if got, err := s.Call(ctx, 0, "x", make([]byte, 500)); err != nil || len(got.Payload) != 1000 {
+	if got, err := s.Call(ctx, 0, "x", make([]byte, 628)); err != nil || len(got.Payload) != 1000+ReplyAllowance {
 		t.Error(err)
 	}
 }
@@ -145,6 +145,7 @@ func TestServeRefusesNonsense(t *testing.T) {
 		"too much":         {[]byte(preface), append(request[:len(request):len(request)], make([]byte, 11)...)},
 		"twice":            {[]byte(preface), request, request},
 		"a lone segment":   {[]byte(preface), append(segment, 1)},
+		"a lying length":   {[]byte(preface), []byte("\x95\x01\x07\x00\xdb\xff\xff\xff\xff\x01x")},
 		"told in parts":    {[]byte(preface), half},
 	} {
 		near, far := connPair(t, 0)

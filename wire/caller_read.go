@@ -2,7 +2,7 @@ package wire
 
 // read hands replies to their calls until the connection ends, and returns why it did.
 func (c *Caller) read() error {
-	in := newInbox[replyHeader](c.limit, max(c.limit, DefaultMaxFrame))
+	in := newInbox[replyHeader](c.limit+ReplyAllowance, max(c.limit+mostBegun*ReplyAllowance, DefaultMaxFrame))
 	var buf []byte
 	for {
 		frame, err := c.conn.ReadFrame(buf)
@@ -32,7 +32,7 @@ func (c *Caller) read() error {
 // takeReply takes a reply's first frame, and reports whether the frame now belongs to the call.
 func (c *Caller) takeReply(in *inbox[replyHeader], frame []byte) (kept bool, err error) {
 	var h replyHeader
-	payload, err := h.UnmarshalMsg(frame)
+	payload, err := h.read(frame)
 	if err != nil {
 		return false, protocolError(err.Error())
 	}

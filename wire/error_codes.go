@@ -35,6 +35,8 @@ func init() {
 		{"fs.permission", fs.ErrPermission},
 		{"fs.closed", fs.ErrClosed},
 		{"os.deadline_exceeded", os.ErrDeadlineExceeded},
+		{"wire.frame_too_large", ErrFrameTooLarge},
+		{"wire.too_many_calls", ErrTooManyCalls},
 	})
 }
 
@@ -45,7 +47,8 @@ func init() {
 // concurrent use and does not block.
 //
 // Registered from the start: context.Canceled and DeadlineExceeded, io.EOF and ErrUnexpectedEOF, fs.ErrNotExist,
-// ErrExist, ErrPermission and ErrClosed, os.ErrDeadlineExceeded.
+// ErrExist, ErrPermission and ErrClosed, os.ErrDeadlineExceeded, ErrFrameTooLarge and
+// ErrTooManyCalls.
 func RegisterError(code string, err error) {
 	if code == "" || err == nil || !reflect.TypeOf(err).Comparable() {
 		panic(fmt.Sprintf("wire: RegisterError(%q, %v): it needs a code, and an error that can be compared", code, err))

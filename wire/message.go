@@ -1,5 +1,7 @@
 package wire
 
+import "fmt"
+
 //go:generate go run github.com/tinylib/msgp -file message.go -o message_gen.go -io=false -tests=false -unexported
 
 // Each message is a tuple: MessagePack arrays without field names. A field may be added at the end of none of
@@ -62,4 +64,29 @@ type segmentHeader struct {
 type cancelHeader struct {
 	Kind messageKind
 	Call uint64
+}
+
+// read takes a request's header from its frame, and returns what follows. Unlike UnmarshalMsg it believes no length that
+// the frame does not bear out where int has 32 bits.
+func (h *requestHeader) read(frame []byte) (payload []byte, err error) {
+	r := Reader{rest: frame}
+	n := r.Array()
+	*h = requestHeader{messageKind(r.Uint()), r.Uint(), r.Uint(), r.Text(), r.Uint()}
+	return r.after(n, 5)
+}
+
+// read is requestHeader.read for a reply.
+func (h *replyHeader) read(frame []byte) (payload []byte, err error) {
+	r := Reader{rest: frame}
+	n := r.Array()
+	*h = replyHeader{messageKind(r.Uint()), r.Uint(), r.Text(), r.Uint()}
+	return r.after(n, 4)
+}
+
+// after returns what follows a tuple, which must have had so many fields.
+func (r *Reader) after(fields, want int) ([]byte, error) {
+	if r.err == nil && fields != want {
+		return nil, fmt.Errorf("%w: a header of %d fields, not %d", ErrMalformed, fields, want)
+	}
+	return r.rest, r.err
 }

@@ -145,7 +145,7 @@ func (r *Request) send(reply Reply) {
 	if r.call == 0 {
 		return
 	}
-	if r.refused && reply.Kind == Error {
+	if r.refused && reply.Kind == Error && r.Cancelled() {
 		reply = ErrorReply(ErrTooManyCalls)
 	}
 	if err := r.server.answer(r.call, reply); err != nil {
@@ -185,13 +185,17 @@ func (r *Request) carryOut(h Handler) {
 	h(r)
 }
 
+// ReplyAllowance is how many bytes a result may have on top of the limit for arguments, so that an argument that was
+// accepted can come back with something around it.
+const ReplyAllowance = 256
+
 // answer queues a reply. A result that is beyond the limit for frames becomes an error instead.
 func (s *server) answer(call uint64, reply Reply) error {
 	if reply.Kind == "" {
 		reply.Kind = Return
 	}
 	size := int64(len(reply.Payload))
-	if err := checkFrame(size, s.limit); err != nil {
+	if err := checkFrame(size, s.limit+ReplyAllowance); err != nil {
 		reply = Reply{Unserializable, AppendError(nil, fmt.Errorf("the result cannot be sent: %w", err))}
 		size = int64(len(reply.Payload))
 	}

@@ -35,8 +35,6 @@ var (
 	ErrOutputLimit = errors.New("the peer does not read its replies")
 )
 
-func init() { RegisterError("wire.too_many_calls", ErrTooManyCalls) }
-
 // A server answers the calls of one connection.
 type server struct {
 	conn       *Conn
@@ -156,7 +154,7 @@ func (s *server) read(in *inbox[requestHeader]) error {
 // takeRequest takes a request's first frame, and reports whether the frame now belongs to a handler.
 func (s *server) takeRequest(in *inbox[requestHeader], frame []byte) (kept bool, err error) {
 	var h requestHeader
-	payload, err := h.UnmarshalMsg(frame)
+	payload, err := h.read(frame)
 	if err != nil {
 		return false, protocolError(err.Error())
 	}

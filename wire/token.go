@@ -72,13 +72,15 @@ func (t *Token) UnmarshalMsg(src []byte) (rest []byte, err error) {
 }
 
 func readToken(body []byte) (Token, error) {
-	var tuple tokenTuple
-	rest, err := tuple.UnmarshalMsg(body)
+	r := Reader{rest: body}
+	n := r.Array()
+	t := Token{r.Text(), r.Text(), r.Uint()}
+	rest, err := r.after(n, 3)
 	switch {
 	case err != nil:
-		return Token{}, fmt.Errorf("%w: token: %w", ErrMalformed, err)
+		return Token{}, fmt.Errorf("token: %w", err)
 	case len(rest) != 0:
 		return Token{}, malformed("token: bytes after it")
 	}
-	return Token(tuple), nil
+	return t, nil
 }
