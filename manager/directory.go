@@ -12,8 +12,8 @@ import (
 
 // A register is what a process knows of managers: the sessions it has, the servers in it, and how to reach others.
 type register struct {
-	mu          sync.Mutex // guards the fields below
-	servers     map[string]*Server
+	mu          sync.Mutex         // guards the fields below
+	servers     map[string]*Server // by address, as the rest
 	links       map[string][]*link // sessions by address, the oldest first: a decoded proxy belongs to the first
 	opening     map[string]*opening
 	credentials map[string]*knownCredential
@@ -32,19 +32,21 @@ type opening struct {
 	err  error
 }
 
-// A knownCredential is one that a Manager was opened with, or that this process has inherited.
+// A knownCredential is one that a Manager was opened with, that a Server here has, or that this process has inherited.
 type knownCredential struct {
 	credential
-	users int // Managers that are open; an inherited one has one more for ever
+	users int // Managers and Servers that are open; an inherited one has one more for ever
 }
 
 func (r *register) enterServer(s *Server) {
+	r.learn(s.Address(), s.credential())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.servers[s.Address()] = s
 }
 
 func (r *register) leaveServer(s *Server) {
+	r.forget(s.Address())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.servers[s.Address()] == s {
@@ -102,16 +104,23 @@ func (r *register) liveLocked(address string) *link {
 	return nil
 }
 
-// lender returns the session through which a message has come with a reference to an object, made a handle; or nil.
+// lender returns the session through which a message has come with a reference to an object, made a handle; or nil. Of
+// several it is the one with the latest, since messages are decoded when they have come.
 func (r *register) lender(address string, id uint64) *link {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, l := range r.links[address] {
-		if l.alive() && l.takeLent(id) {
-			return l
+	for {
+		var latest *link
+		var at uint64
+		for _, l := range r.links[address] {
+			if lent := l.lentAt(id); lent > at && l.alive() {
+				latest, at = l, lent
+			}
+		}
+		if latest == nil || latest.takeLent(id) {
+			return latest
 		}
 	}
-	return nil
 }
 
 // link returns the session of this process with the manager at an address, which it opens if there is none. It blocks
@@ -162,9 +171,17 @@ func (r *register) openUnlocking(ctx context.Context, address string) (*link, er
 	return o.link, o.err
 }
 
+// destination is the address to connect to for that of a manager.
+func (k *knownCredential) destination(address string) string {
+	if k == nil || k.credential.route == "" {
+		return address
+	}
+	return k.credential.route
+}
+
 // reach connects to the manager that a proxy names.
 func reach(ctx context.Context, text string, known *knownCredential) (*link, error) {
-	to, err := parseAddress(text)
+	to, err := parseAddress(known.destination(text))
 	if err != nil {
 		return nil, fmt.Errorf("manager: a proxy: %w", err)
 	}

@@ -35,28 +35,32 @@ type registry struct {
 	names   map[string]*entry
 	last    uint64
 
-	transits []*transit // of sessions that have dispatched something
+	transits map[*transit]struct{}   // of sessions that have dispatched something
+	passages table[parcel, *transit] // whose each parcel with a passage is
 }
 
 func newRegistry() *registry {
 	var life [4]byte
 	_, _ = rand.Read(life[:]) // it never fails: Go ends the program instead
-	return &registry{names: map[string]*entry{}, last: uint64(binary.LittleEndian.Uint32(life[:])) << 20}
+	return &registry{names: map[string]*entry{}, transits: map[*transit]struct{}{}, last: uint64(binary.LittleEndian.Uint32(life[:])) << 20}
 }
 
-// find returns the object with a number, and notes that the session has called it.
+// find returns the object with a number, if it is made, and notes that the session has called it.
 func (r *registry) find(id uint64, s *Session) *entry {
 	r.mu.RLock()
 	e := r.objects.get(id)
-	known := e == nil || s.watched[id] != nil
+	known := e != nil && s.watched[id] != nil
 	r.mu.RUnlock()
 	if known {
 		return e
 	}
+	if e == nil || !e.isMade() {
+		return nil
+	}
 	if _, watches := e.object.(SessionWatcher); watches {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if r.objects.get(id) == nil {
+		if r.objects.get(id) == nil || s.ended {
 			return nil
 		}
 		if s.watched[id] == nil {

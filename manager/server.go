@@ -17,7 +17,8 @@ import (
 // A Server is a manager in the process that makes it. Its methods are safe for concurrent use.
 type Server struct {
 	options   Options
-	address   address
+	address   address  // where it listens
+	public    string   // what clients are told
 	socket    *os.File // by which a socket without a name is reached; or nil
 	directory string   // of the socket, to be removed at the end; or ""
 	key       []byte
@@ -65,11 +66,17 @@ func newServer(options Options) (*Server, error) {
 	return s, nil
 }
 
-// Address is where the server listens, in the form that Connect takes.
-func (s *Server) Address() string { return s.address.String() }
+// Address is where clients find the server, in the form that Connect takes: where it listens, or what Options.Advertise
+// says.
+func (s *Server) Address() string { return s.public }
 
 // Key returns the key that clients have to have. It must not be changed.
 func (s *Server) Key() []byte { return s.key }
+
+// credential is what it takes to connect from this machine.
+func (s *Server) credential() credential {
+	return credential{s.address.String(), s.key, s.options.Security, s.options.InsecureTCP}
+}
 
 // Serve takes up clients until ctx ends, the server is closed, or a client shuts it down, and then closes the server. It
 // returns nil in the last two cases, and otherwise an error that wraps ctx's cause or what broke the listener.
