@@ -17,12 +17,13 @@ type register struct {
 	links       map[string][]*link // sessions by address, the oldest first: a decoded proxy belongs to the first
 	opening     map[string]*opening
 	credentials map[string]*knownCredential
+	lasting     map[*link]*finalize.Finalizer // sessions that decoding has opened
 }
 
 // directory is the process's register.
 var directory = &register{
 	servers: map[string]*Server{}, links: map[string][]*link{}, opening: map[string]*opening{},
-	credentials: map[string]*knownCredential{},
+	credentials: map[string]*knownCredential{}, lasting: map[*link]*finalize.Finalizer{},
 }
 
 // An opening is a session that is being opened because a proxy arrived.
@@ -149,26 +150,51 @@ func (r *register) link(ctx context.Context, address string) (*link, error) {
 	}
 }
 
-// openUnlocking opens a session that lives as long as the process, and unlocks the register.
+// openUnlocking opens a session that lives as long as the process, and unlocks the register. Those that were lost since
+// the last time are let go.
 func (r *register) openUnlocking(ctx context.Context, address string) (*link, error) {
+	lost := r.takeLostLocked()
 	o := &opening{done: make(chan struct{})}
 	r.opening[address] = o
 	server, known := r.servers[address], r.credentials[address]
 	r.mu.Unlock()
+	for l, finalizer := range lost {
+		finalizer.Cancel()
+		_ = l.close() // it is lost already
+	}
 	if server != nil {
 		o.link, o.err = server.connectLocally(ctx)
 	} else {
 		o.link, o.err = reach(ctx, address, known)
 	}
-	if o.err == nil {
-		l := o.link
-		finalize.Register(finalize.PriorityManager, func(context.Context) error { return l.close() })
+	var finalizer *finalize.Finalizer
+	if l := o.link; o.err == nil {
+		finalizer = finalize.Register(finalize.PriorityManager, func(context.Context) error { return l.close() })
 	}
 	r.mu.Lock()
+	if o.err == nil {
+		r.lasting[o.link] = finalizer
+	}
 	delete(r.opening, address)
 	r.mu.Unlock()
 	close(o.done)
 	return o.link, o.err
+}
+
+// takeLostLocked forgets those of the lasting sessions that have ended, and returns them.
+func (r *register) takeLostLocked() map[*link]*finalize.Finalizer {
+	var lost map[*link]*finalize.Finalizer
+	for l, finalizer := range r.lasting {
+		if l.alive() {
+			continue
+		}
+		if lost == nil {
+			lost = map[*link]*finalize.Finalizer{}
+		}
+		lost[l] = finalizer
+		delete(r.lasting, l)
+	}
+	return lost
 }
 
 // destination is the address to connect to for that of a manager.

@@ -262,7 +262,9 @@ const encodedGrace = time.Second
 func (l *link) keepEncoded(h *handle) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.encoded = append(l.encoded, h)
+	if last := len(l.encoded) - 1; last < 0 || l.encoded[last] != h {
+		l.encoded = append(l.encoded, h)
+	}
 	if !l.fade {
 		l.fade = true
 		time.AfterFunc(encodedGrace, l.fadeEncoded)

@@ -208,6 +208,9 @@ func parcels(tokens []wire.Token) []uint64 {
 
 // payLocked has a goroutine settle the debts. It ends when there are none, or the session has ended; close waits for it.
 func (l *link) payLocked() {
+	if !l.alive() { // nobody is owed anything any more
+		l.debts = debts{}
+	}
 	if l.paying != nil || l.debts.empty() {
 		return
 	}

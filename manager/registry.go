@@ -101,15 +101,19 @@ func (r *registry) reserve(s *Session, h *Host, kind *registeredType, q *createR
 	return e, true, nil
 }
 
-// complete ends what reserve began. An object that could not be made vanishes for all who have waited for it.
+// complete ends what reserve began. An object that could not be made vanishes for all who have waited for it, with what it
+// has kept already.
 func (r *registry) complete(e *entry, o Object, err error) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	e.object, e.failed = o, err
 	close(e.made)
+	var gone []*entry
 	if err != nil {
 		r.removeLocked(e)
+		gone = r.emptyLocked(nil, e)
 	}
+	r.mu.Unlock()
+	tellGone(gone)
 }
 
 // await blocks until the object is made, or ctx ends.
@@ -194,7 +198,11 @@ func (r *registry) dropLocked(gone []*entry, id uint64, n int) []*entry {
 		return gone
 	}
 	r.removeLocked(e)
-	gone = append(gone, e)
+	return r.emptyLocked(append(gone, e), e)
+}
+
+// emptyLocked drops what an object has contained.
+func (r *registry) emptyLocked(gone []*entry, e *entry) []*entry {
 	contained := e.contained
 	e.contained = nil
 	for inner, count := range contained {

@@ -34,6 +34,7 @@ type Server struct {
 	mu   sync.Mutex // guards the fields below
 	open map[uint64]*Session
 	last uint64
+	over bool          // no session begins any more
 	idle chan struct{} // closed when the last session has ended; nil while nobody waits for it
 }
 
@@ -107,14 +108,14 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 }
 
-// begin opens a session on a connection, which it closes if the server has ended.
-func (s *Server) begin(conn *wire.Conn, local bool) {
+// begin opens a session on a connection, or closes that and returns false if none is to begin any more.
+func (s *Server) begin(conn *wire.Conn, local bool) bool {
 	session := &Session{server: s, since: time.Now(), local: local, conn: conn, watched: map[uint64]*entry{}}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ctx.Err() != nil {
+	if s.over || s.ctx.Err() != nil {
 		_ = conn.Close() // it was of no use yet
-		return
+		return false
 	}
 	s.last++
 	session.id = s.last
@@ -124,6 +125,7 @@ func (s *Server) begin(conn *wire.Conn, local bool) {
 		s.finish(session)
 		s.options.Logger.Debug("session ended", "session", session.String(), "error", err)
 	})
+	return true
 }
 
 func (s *Server) finish(session *Session) {
@@ -148,7 +150,7 @@ func (s *Server) openSessions() []*Session {
 }
 
 // Manager opens a session in this process, which goes through no socket; Serve need not run. The caller closes it. It
-// returns an error that wraps ErrClosed when the server is closed, or ctx's.
+// returns an error that wraps ErrClosed when the server is closed or shut down, or ctx's.
 func (s *Server) Manager(ctx context.Context) (*Manager, error) {
 	l, err := s.connectLocally(ctx)
 	if err != nil {
@@ -159,11 +161,10 @@ func (s *Server) Manager(ctx context.Context) (*Manager, error) {
 
 // connectLocally opens a session over a pipe.
 func (s *Server) connectLocally(ctx context.Context) (*link, error) {
-	if s.ctx.Err() != nil {
-		return nil, fmt.Errorf("manager: connect to %s: %w", s.address, ErrClosed)
-	}
 	ours, theirs := net.Pipe()
-	s.begin(wire.NewConn(theirs, s.options.MaxMessage), true)
+	if !s.begin(wire.NewConn(theirs, s.options.MaxMessage), true) {
+		return nil, errors.Join(fmt.Errorf("manager: connect to %s: %w", s.address, ErrClosed), ours.Close())
+	}
 	return openLink(ctx, wire.NewConn(ours, s.options.MaxMessage), &s.options)
 }
 
@@ -172,6 +173,7 @@ func (s *Server) connectLocally(ctx context.Context) (*link, error) {
 func (s *Server) Shutdown(ctx context.Context) error {
 	err := s.listener.Close()
 	s.mu.Lock()
+	s.over = true
 	if s.idle == nil {
 		s.idle = make(chan struct{})
 	}
