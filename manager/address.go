@@ -1,9 +1,12 @@
 package manager
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -50,3 +53,46 @@ func privateDirectory() (directory string, err error) {
 
 // socketIn returns the address of the socket in a private directory.
 func socketIn(directory string) address { return address{"unix", filepath.Join(directory, "manager")} }
+
+// checkAdvertise finds what is wrong with Advertise.
+func (o *Options) checkAdvertise() error {
+	if o.Advertise == "" {
+		return nil
+	}
+	if !strings.HasPrefix(o.Address, "tcp:") {
+		return errors.New("only a manager with a TCP Address has one")
+	}
+	a, err := parseAddress(o.Advertise)
+	if err != nil {
+		return err
+	}
+	if a.network != "tcp" {
+		return fmt.Errorf("%q is not tcp:host:port", o.Advertise)
+	}
+	host, port, err := net.SplitHostPort(a.path)
+	if err != nil {
+		return err
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		return fmt.Errorf("%q names no host that a client could connect to", o.Advertise)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("the port of %q is no number from 0 to 65535", o.Advertise)
+	}
+	return nil
+}
+
+// publicAddress is what a server that listens somewhere tells its clients.
+func (o *Options) publicAddress(listening address, actual net.Addr) string {
+	if o.Advertise == "" {
+		return listening.String()
+	}
+	a, _ := parseAddress(o.Advertise) // it was checked
+	host, port, _ := net.SplitHostPort(a.path)
+	if number, _ := strconv.ParseUint(port, 10, 16); number == 0 {
+		if tcp, ok := actual.(*net.TCPAddr); ok {
+			port = strconv.Itoa(tcp.Port)
+		}
+	}
+	return address{"tcp", net.JoinHostPort(host, port)}.String()
+}

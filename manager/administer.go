@@ -19,7 +19,7 @@ func (s *Session) administer(ctx context.Context, method string, argument []byte
 		return s.greet(argument)
 	case methodCreate:
 		return s.create(ctx, argument)
-	case methodRefer, methodDispatch, methodRecall, methodReceived, methodRelease:
+	case methodRefer, methodDispatch, methodRecall, methodRelease:
 		return nil, s.account(method, argument)
 	case methodMethods:
 		return s.methodsOf(argument)
@@ -51,10 +51,12 @@ func (s *Session) greet(argument []byte) ([]byte, error) {
 	o.Logger.Debug("session begins", "session", s.id, "process", g.Name, "pid", g.PID)
 	return encode(welcome{
 		Version: protocolVersion, Address: s.server.Address(), Session: s.id, PID: os.Getpid(), Name: o.Name,
+		MaxMessage: o.MaxMessage,
 	}), nil
 }
 
-// account changes who refers to what. The argument is a list of objects, each followed by a count for a release.
+// account changes who refers to what. The argument is a list of objects, each followed by a count for a
+// release, and by a passage for a dispatch or its recall.
 func (s *Session) account(method string, argument []byte) error {
 	numbers, err := decode[[]uint64](argument)
 	if err != nil {
@@ -67,8 +69,6 @@ func (s *Session) account(method string, argument []byte) error {
 		return s.server.dispatch(s, numbers)
 	case methodRecall:
 		s.server.recall(s, numbers)
-	case methodReceived:
-		s.server.received(s, numbers)
 	case methodRelease:
 		s.server.registry.release(s, numbers)
 	}

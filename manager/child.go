@@ -26,7 +26,7 @@ func runServer(ctx context.Context, child *spawn.Child) error {
 	if err := server.initialize(s.Initializer, s.Argument); err != nil {
 		return errors.Join(err, server.Close())
 	}
-	if err := child.Hello(server.Address()); err != nil {
+	if err := child.Hello(server.address.String()); err != nil {
 		return errors.Join(err, server.Close())
 	}
 	err = server.Serve(ctx)
@@ -43,7 +43,7 @@ func runServer(ctx context.Context, child *spawn.Child) error {
 // options are the server's: methods get half of the time that the process has.
 func (s *setup) options() (Options, error) {
 	o := Options{
-		Address: s.Address, Key: s.Key, Name: s.Name, InsecureTCP: s.InsecureTCP, Grace: s.Grace / 2,
+		Address: s.Address, Advertise: s.Advertise, Key: s.Key, Name: s.Name, InsecureTCP: s.InsecureTCP, Grace: s.Grace / 2,
 		TransitGrace: s.TransitGrace, HandshakeTimeout: s.Handshake, MaxMessage: s.MaxMessage, MaxCalls: s.MaxCalls,
 		OutputLimit: s.OutputLimit, VerdictTimeout: s.VerdictTimeout,
 	}

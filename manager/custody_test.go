@@ -25,6 +25,7 @@ var carrier = spawn.RegisterNamed("manager_test.carry", carry)
 // carry does what it is told over its pipe, and answers each order, until the pipe is closed.
 func carry(ctx context.Context, p parcel) error {
 	var decoded manager.Proxy
+	var dispatched []byte
 	for {
 		received, err := p.Pipe.Receive()
 		if errors.Is(err, io.EOF) {
@@ -51,16 +52,22 @@ func carry(ctx context.Context, p parcel) error {
 			answer, err = p.First.MarshalMsg(nil)
 		case "dispatch": // a result as a carrier sends it
 			if answer, err = p.First.MarshalMsg(nil); err == nil {
-				var tokens []wire.Token
-				if tokens, err = wire.FindTokens(answer); err == nil {
-					err = errors.Join(wire.Hold(ctx, tokens), p.First.Close())
-				}
+				answer, err = wire.Dispatch(ctx, answer)
+				err = errors.Join(err, p.First.Close())
 			}
+			dispatched = answer
 		case "fresh": // a result that the child has made
 			answer, err = fresh(ctx, p.First)
 		case "recall":
-			t := p.First.Token()
-			wire.Release([]wire.Token{t})
+			var tokens []wire.Token
+			tokens, err = wire.FindTokens(dispatched)
+			wire.Release(tokens)
+		case "hold": // a message whose sender will hear of its receiver
+			if answer, err = p.First.MarshalMsg(nil); err == nil {
+				err = errors.Join(wire.Hold(ctx, []wire.Token{p.First.Token()}), p.First.Close())
+			}
+		case "told":
+			wire.Release([]wire.Token{p.First.Token()})
 		}
 		if err != nil {
 			answer = []byte("error: " + err.Error())
@@ -85,7 +92,8 @@ func fresh(ctx context.Context, near *manager.Proxy) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return message, errors.Join(wire.Hold(ctx, []wire.Token{p.Token()}), p.Close())
+	message, err = wire.Dispatch(ctx, message)
+	return message, errors.Join(err, p.Close())
 }
 
 // A child is a process that carries.
@@ -248,28 +256,6 @@ func TestResultThatTheReceiverHasAlready(t *testing.T) {
 	eventually(t, "nothing is in transit", func() bool { return must(m.Info(t.Context())).InTransit == 0 })
 	p.Close()
 	again.Close()
-}
-
-func TestResultThatIsRecalled(t *testing.T) {
-	m := started(t, nil)
-	p := must(manager.Create(t.Context(), m, "box", nil, nil))
-	c := start(t, p, nil)
-	p.Close()
-	c.do("dispatch")
-	if info := must(m.Info(t.Context())); info.InTransit != 1 || len(info.Objects) != 1 {
-		t.Errorf("info %+v", info)
-	}
-	c.do("recall")
-	eventually(t, "the object is gone", func() bool { return must(m.NumberOfObjects(t.Context())) == 0 })
-}
-
-func TestResultThatNeverArrives(t *testing.T) {
-	m := started(t, &manager.Options{TransitGrace: 1})
-	p := must(manager.Create(t.Context(), m, "box", nil, nil))
-	c := start(t, p, nil)
-	p.Close()
-	c.do("dispatch")
-	c.kill() // the cleanup checks that the object goes with the grace
 }
 
 func TestProxyInAMessageOfAQueueOrInAnotherObject(t *testing.T) {

@@ -12,17 +12,18 @@ import (
 
 // A register is what a process knows of managers: the sessions it has, the servers in it, and how to reach others.
 type register struct {
-	mu          sync.Mutex // guards the fields below
-	servers     map[string]*Server
+	mu          sync.Mutex         // guards the fields below
+	servers     map[string]*Server // by address, as the rest
 	links       map[string][]*link // sessions by address, the oldest first: a decoded proxy belongs to the first
 	opening     map[string]*opening
 	credentials map[string]*knownCredential
+	lasting     map[*link]*finalize.Finalizer // sessions that decoding has opened
 }
 
 // directory is the process's register.
 var directory = &register{
 	servers: map[string]*Server{}, links: map[string][]*link{}, opening: map[string]*opening{},
-	credentials: map[string]*knownCredential{},
+	credentials: map[string]*knownCredential{}, lasting: map[*link]*finalize.Finalizer{},
 }
 
 // An opening is a session that is being opened because a proxy arrived.
@@ -32,19 +33,21 @@ type opening struct {
 	err  error
 }
 
-// A knownCredential is one that a Manager was opened with, or that this process has inherited.
+// A knownCredential is one that a Manager was opened with, that a Server here has, or that this process has inherited.
 type knownCredential struct {
 	credential
-	users int // Managers that are open; an inherited one has one more for ever
+	users int // Managers and Servers that are open; an inherited one has one more for ever
 }
 
 func (r *register) enterServer(s *Server) {
+	r.learn(s.Address(), s.credential())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.servers[s.Address()] = s
 }
 
 func (r *register) leaveServer(s *Server) {
+	r.forget(s.Address())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.servers[s.Address()] == s {
@@ -102,16 +105,23 @@ func (r *register) liveLocked(address string) *link {
 	return nil
 }
 
-// lender returns the session through which a message has come with a reference to an object, made a handle; or nil.
+// lender returns the session through which a message has come with a reference to an object, made a handle; or nil. Of
+// several it is the one with the latest, since messages are decoded when they have come.
 func (r *register) lender(address string, id uint64) *link {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, l := range r.links[address] {
-		if l.alive() && l.takeLent(id) {
-			return l
+	for {
+		var latest *link
+		var at uint64
+		for _, l := range r.links[address] {
+			if lent := l.lentAt(id); lent > at && l.alive() {
+				latest, at = l, lent
+			}
+		}
+		if latest == nil || latest.takeLent(id) {
+			return latest
 		}
 	}
-	return nil
 }
 
 // link returns the session of this process with the manager at an address, which it opens if there is none. It blocks
@@ -140,31 +150,64 @@ func (r *register) link(ctx context.Context, address string) (*link, error) {
 	}
 }
 
-// openUnlocking opens a session that lives as long as the process, and unlocks the register.
+// openUnlocking opens a session that lives as long as the process, and unlocks the register. Those that were lost since
+// the last time are let go.
 func (r *register) openUnlocking(ctx context.Context, address string) (*link, error) {
+	lost := r.takeLostLocked()
 	o := &opening{done: make(chan struct{})}
 	r.opening[address] = o
 	server, known := r.servers[address], r.credentials[address]
 	r.mu.Unlock()
+	for l, finalizer := range lost {
+		finalizer.Cancel()
+		_ = l.close() // it is lost already
+	}
 	if server != nil {
 		o.link, o.err = server.connectLocally(ctx)
 	} else {
 		o.link, o.err = reach(ctx, address, known)
 	}
-	if o.err == nil {
-		l := o.link
-		finalize.Register(finalize.PriorityManager, func(context.Context) error { return l.close() })
+	var finalizer *finalize.Finalizer
+	if l := o.link; o.err == nil {
+		finalizer = finalize.Register(finalize.PriorityManager, func(context.Context) error { return l.close() })
 	}
 	r.mu.Lock()
+	if o.err == nil {
+		r.lasting[o.link] = finalizer
+	}
 	delete(r.opening, address)
 	r.mu.Unlock()
 	close(o.done)
 	return o.link, o.err
 }
 
+// takeLostLocked forgets those of the lasting sessions that have ended, and returns them.
+func (r *register) takeLostLocked() map[*link]*finalize.Finalizer {
+	var lost map[*link]*finalize.Finalizer
+	for l, finalizer := range r.lasting {
+		if l.alive() {
+			continue
+		}
+		if lost == nil {
+			lost = map[*link]*finalize.Finalizer{}
+		}
+		lost[l] = finalizer
+		delete(r.lasting, l)
+	}
+	return lost
+}
+
+// destination is the address to connect to for that of a manager.
+func (k *knownCredential) destination(address string) string {
+	if k == nil || k.credential.route == "" {
+		return address
+	}
+	return k.credential.route
+}
+
 // reach connects to the manager that a proxy names.
 func reach(ctx context.Context, text string, known *knownCredential) (*link, error) {
-	to, err := parseAddress(text)
+	to, err := parseAddress(known.destination(text))
 	if err != nil {
 		return nil, fmt.Errorf("manager: a proxy: %w", err)
 	}

@@ -53,8 +53,10 @@
 // can take long.
 //
 // A child process opens its one session with a manager when it decodes the first proxy of it, and takes its references to
-// all proxies in an argument with one call, before its parent hears that it is ready. What a child has sent to its parent
-// is kept by the manager until it has arrived; if the child dies, for Options.TransitGrace more.
+// all proxies in an argument with one call, before its parent hears that it is ready. A child's result is on its way
+// until it has arrived, or, if the child dies, for Options.TransitGrace more; other messages with the same object change
+// nothing about that. Of several sessions with one manager, a proxy that comes out of a shared object belongs to the one
+// that it came over, any other to the oldest.
 //
 // An object is collected when no session and no other object refers to it. Objects that refer to each other in a circle
 // never are. A named object (ObjectOptions) is found by everyone who creates it with the same name, type, argument and

@@ -174,12 +174,16 @@ func (s *signature) result(out []reflect.Value) (r goResult, err error) {
 
 // run carries out a call and answers it: the boundary at which panics of methods stop.
 func (m *goMethod) run(c *Request, g *goObject) {
+	returned := false
 	defer func() {
 		if recovered := recover(); recovered != nil {
 			c.fault(recovered)
+		} else if !returned {
+			c.Fail(fmt.Errorf("manager: %s has ended its goroutine by runtime.Goexit", c.Method))
 		}
 	}()
 	r, err := m.call(c.Context(), g.value, c.Argument)
+	returned = true
 	switch {
 	case err != nil:
 		c.Fail(err)

@@ -147,11 +147,21 @@ func (g *goObject) Destroyed() {
 	g.end()
 	if closer, ok := g.value.(io.Closer); ok {
 		g.host.Go(func(context.Context) {
-			if err := closer.Close(); err != nil {
+			if err := closeValue(closer); err != nil {
 				g.host.server.options.Logger.Warn("close of a shared object", "type", g.host.entry.kind.Name, "object", g.host.ID(), "error", err)
 			}
 		})
 	}
+}
+
+// closeValue is the boundary at which panics stop: the manager has other objects.
+func closeValue(value io.Closer) (err error) {
+	defer func() {
+		if recovered := recover(); recovered != nil {
+			err = wire.NewPanicError(recovered)
+		}
+	}()
+	return value.Close()
 }
 
 // String is the value's own, if it has one.

@@ -19,6 +19,10 @@ func (h *Host) ID() uint64 { return h.entry.id }
 // Name returns the name that the object was created with, or "".
 func (h *Host) Name() string { return h.entry.name }
 
+// MaxMessage is how large an argument or a result of the manager may be, in bytes. What Request.Return is given beyond it
+// reaches the caller as an error.
+func (h *Host) MaxMessage() int64 { return h.server.options.MaxMessage }
+
 // Token names the object.
 func (h *Host) Token() wire.Token { return h.server.tokenOf(h.entry) }
 

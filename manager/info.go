@@ -72,8 +72,8 @@ func (s *Server) info() Info {
 	for _, session := range sessions {
 		info.Sessions = append(info.Sessions, session.infoLocked(described))
 	}
-	for _, t := range r.transits {
-		for _, count := range t.counts {
+	for t := range r.transits {
+		for _, count := range t.counts.elements {
 			info.InTransit += count
 		}
 	}

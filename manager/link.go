@@ -17,8 +17,11 @@ type link struct {
 	address string // as the manager itself knows it, and as it stands in tokens
 	session uint64
 	server  welcome
-	closed  atomic.Bool
-	close   func() error
+
+	maxMessage int64 // bytes of an argument: what the manager takes and this end sends
+
+	closed atomic.Bool
+	close  func() error
 
 	mu     sync.Mutex // guards the fields below
 	held   table[uint64, *holding]
@@ -36,8 +39,7 @@ func openLink(ctx context.Context, conn *wire.Conn, o *Options) (*link, error) {
 	l := &link{caller: wire.NewCaller(conn, &wire.CallOptions{VerdictTimeout: o.VerdictTimeout})}
 	l.close = sync.OnceValue(l.closeAll)
 	reply, err := l.caller.Call(ctx, serverObject, methodGreet, encode(greeting{
-		Version: protocolVersion, PID: os.Getpid(), Process: program.process(), Parent: program.parent(),
-		Name: processName(),
+		Version: protocolVersion, PID: os.Getpid(), Name: processName(),
 	}))
 	if err == nil {
 		l.server, err = decode[welcome](reply.Payload)
@@ -46,12 +48,17 @@ func openLink(ctx context.Context, conn *wire.Conn, o *Options) (*link, error) {
 		return nil, errors.Join(fmt.Errorf("manager: greet: %w", l.explain(err)), l.caller.Close())
 	}
 	l.address, l.session = l.server.Address, l.server.Session
+	l.maxMessage = min(l.server.MaxMessage, o.MaxMessage)
 	directory.enterLink(l)
 	return l, nil
 }
 
 // call calls a method. Errors of the session are those of this package.
 func (l *link) call(ctx context.Context, object uint64, method string, argument []byte) (wire.Reply, error) {
+	if size := int64(len(argument)); size > l.maxMessage {
+		return wire.Reply{}, fmt.Errorf("manager: %s: the argument has %d bytes, and MaxMessage of the manager and this "+
+			"session is %d: %w", method, size, l.maxMessage, wire.ErrFrameTooLarge)
+	}
 	reply, err := l.caller.Call(ctx, object, method, argument)
 	if err != nil {
 		return reply, l.explain(err)

@@ -23,8 +23,7 @@ func (s *Server) listen() (err error) {
 		return err
 	}
 	options := &wire.ListenOptions{
-		TransportOptions: transport(s.address.network, credential{s.key, s.options.Security, s.options.InsecureTCP},
-			&s.options, true),
+		TransportOptions: transport(s.address.network, s.credential(), &s.options, true),
 		Rejected: func(peer net.Addr, err error) {
 			s.options.Logger.Warn("connection refused", "peer", peer.String(), "error", err)
 		},
@@ -42,6 +41,7 @@ func (s *Server) listen() (err error) {
 	if s.directory != "" {
 		s.unname()
 	}
+	s.public = s.options.publicAddress(s.address, s.listener.Addr())
 	return nil
 }
 
@@ -100,6 +100,7 @@ func (s *Server) cleanUp() (err error) {
 
 // A credential is what it takes to connect to a manager, besides its address.
 type credential struct {
+	route    string // the address to connect to, where it is another than the manager's own; or ""
 	key      []byte
 	security *Security
 	insecure bool

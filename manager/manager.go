@@ -40,7 +40,7 @@ func Connect(ctx context.Context, address string, o *Options) (*Manager, error) 
 	if err != nil {
 		return nil, fmt.Errorf("manager: connect: %w", err)
 	}
-	c := credential{options.Key, options.Security, options.InsecureTCP}
+	c := credential{to.String(), options.Key, options.Security, options.InsecureTCP}
 	if c.key == nil {
 		c.key = programKey()
 	}
@@ -56,8 +56,12 @@ func connect(ctx context.Context, to address, c credential, o *Options) (*Manage
 	return &Manager{link: l, key: c.key, entered: l.address}, nil
 }
 
-// Address is where the manager listens, in the form that Connect takes.
+// Address is where clients find the manager, in the form that Connect takes, as the manager itself says.
 func (m *Manager) Address() string { return m.link.address }
+
+// MaxMessage is how large the argument of a call may be, in bytes: what the manager takes and what this session sends,
+// whichever is less. A larger one is refused before it is sent, with an error that wraps wire.ErrFrameTooLarge.
+func (m *Manager) MaxMessage() int64 { return m.link.maxMessage }
 
 // Key returns the key that clients have to have, or nil where this handle came with a message. It must not be changed.
 func (m *Manager) Key() []byte { return m.key }

@@ -7,7 +7,7 @@ import (
 )
 
 // protocolVersion is what both ends must agree on in the greeting.
-const protocolVersion = 1
+const protocolVersion = 2
 
 // The server's own methods: those of object 0.
 const (
@@ -18,8 +18,7 @@ const (
 	methodRefer     = "refer"     // take references
 	methodRelease   = "release"   // let go of references
 	methodDispatch  = "dispatch"  // take references that outlive the session for a while
-	methodRecall    = "recall"    // let go of those
-	methodReceived  = "received"  // what a child had dispatched has arrived
+	methodRecall    = "recall"    // let go of those: they have arrived, or will not
 	methodMethods   = "methods"   // what an object's type exposes
 	methodCount     = "count"     // the number of objects
 	methodInfo      = "info"      // everything
@@ -37,8 +36,6 @@ const (
 type greeting struct {
 	Version int
 	PID     int
-	Process string // a random name of the process
-	Parent  string // that of the process that started it, if it is of this program
 	Name    string
 }
 
@@ -49,6 +46,8 @@ type welcome struct {
 	Session uint64
 	PID     int
 	Name    string
+
+	MaxMessage int64 // bytes of an argument or result
 }
 
 // A createRequest asks for an object.

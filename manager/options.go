@@ -26,6 +26,11 @@ type Options struct {
 	// of it. Elsewhere it is in a directory of its own. Connect takes its address as an argument and ignores this one.
 	Address string
 
+	// Advertise is the address that clients and tokens are told, where it is another than Address: "tcp:host:port", for a
+	// manager that listens at every address of its machine ("tcp:0.0.0.0:0"), behind a name, or behind a forwarded
+	// port. A port of 0 is the one that it listens on. Start's process and NewServer know it.
+	Advertise string
+
 	// Key is what both ends prove to each other to have. Nil is a random key that this program shares with all its
 	// child processes, whenever they were started, and with nobody else: so a manager for other programs needs one.
 	Key []byte
@@ -122,6 +127,9 @@ func (o *Options) normalised() (Options, error) {
 		case a.network == "unix" && (n.Security != nil || n.InsecureTCP):
 			fault("Security and InsecureTCP are for TCP: a Unix socket does not leave the machine")
 		}
+	}
+	if err := n.checkAdvertise(); err != nil {
+		fault("Advertise: %w", err)
 	}
 	if len(faults) != 0 {
 		return n, fmt.Errorf("manager: options: %w", errors.Join(faults...))

@@ -92,11 +92,14 @@ func (p *Proxy) InvokeProxy(ctx context.Context, method string, argument []byte)
 	if err != nil {
 		return nil, err
 	}
-	result := new(Proxy)
-	if _, err := result.UnmarshalMsg(reply.Payload); err != nil {
+	t, _, err := wire.ReadToken(reply.Payload)
+	if err != nil {
 		return nil, fmt.Errorf("manager: the result of %s is no proxy: %w", method, err)
 	}
-	return result, nil
+	if t.Address != h.link.address || !h.link.takeLent(t.ID) {
+		return nil, fmt.Errorf("manager: the result of %s is no proxy of this manager's: %w", method, wire.ErrMalformed)
+	}
+	return newProxy(h.link, t), nil
 }
 
 // invoke calls a method, and keeps the objects alive whose proxies are in the argument or the result.
@@ -226,8 +229,8 @@ const decodeTimeout = 15 * time.Second
 // than 15 s, if this process has no session with the manager, or has no reference yet and none came with the message.
 // What p referred to before is closed.
 func (p *Proxy) UnmarshalMsg(src []byte) (rest []byte, err error) {
-	var t wire.Token
-	if rest, err = t.UnmarshalMsg(src); err != nil {
+	t, rest, err := wire.ReadToken(src)
+	if err != nil {
 		return src, err
 	}
 	if t.ID == serverObject {
@@ -243,8 +246,9 @@ func (p *Proxy) UnmarshalMsg(src []byte) (rest []byte, err error) {
 		if err := l.acquire(ctx, []uint64{t.ID}); err != nil {
 			return src, fmt.Errorf("manager: a proxy for %s %d: %w", t.Type, t.ID, err)
 		}
-		l.arrived([]uint64{t.ID})
+		l.arrived([]wire.Token{t})
 	}
+	t.Passage = 0
 	err = p.Close()
 	p.handle = newProxy(l, t).handle
 	return rest, err
@@ -258,7 +262,9 @@ const encodedGrace = time.Second
 func (l *link) keepEncoded(h *handle) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.encoded = append(l.encoded, h)
+	if last := len(l.encoded) - 1; last < 0 || l.encoded[last] != h {
+		l.encoded = append(l.encoded, h)
+	}
 	if !l.fade {
 		l.fade = true
 		time.AfterFunc(encodedGrace, l.fadeEncoded)

@@ -3,6 +3,9 @@ package manager
 import (
 	"context"
 	"slices"
+	"sync/atomic"
+
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 // A holding is what this process has of one object: handles are counted here, so that only the first and the last of
@@ -10,18 +13,18 @@ import (
 type holding struct {
 	handles int    // proxies, and messages that are being sent
 	lent    int    // references that came with a message whose proxies were not decoded yet
+	lentAt  uint64 // when the last of them came, by lendings
 	server  uint64 // references that the manager has counted for us
 }
 
 // debts are what the manager is to be told, in no hurry.
 type debts struct {
-	release  map[uint64]uint64 // objects and how many references
-	recall   []uint64
-	received []uint64
+	release map[uint64]uint64 // objects and how many references
+	recall  []uint64          // pairs of an object and a passage
 }
 
 func (d *debts) empty() bool {
-	return len(d.release) == 0 && len(d.recall) == 0 && len(d.received) == 0
+	return len(d.release) == 0 && len(d.recall) == 0
 }
 
 // acquire counts one handle for each number, and asks the manager for a reference to those that this process has none to.
@@ -109,7 +112,7 @@ func (l *link) borrowed(ids []uint64) {
 	for _, id := range ids {
 		h := l.holdingLocked(id)
 		h.server++
-		h.lent++
+		h.lendLocked()
 	}
 }
 
@@ -129,9 +132,27 @@ func (l *link) adopted(ids []uint64) {
 	for _, id := range ids {
 		if h := l.held.get(id); h != nil && h.handles > 0 {
 			h.handles--
-			h.lent++
+			h.lendLocked()
 		}
 	}
+}
+
+// lendings counts the references that have come with messages to this process.
+var lendings atomic.Uint64
+
+func (h *holding) lendLocked() {
+	h.lent++
+	h.lentAt = lendings.Add(1)
+}
+
+// lentAt tells when the last reference to an object came with a message; 0 where none is left.
+func (l *link) lentAt(id uint64) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if h := l.held.get(id); h != nil && h.lent > 0 {
+		return h.lentAt
+	}
+	return 0
 }
 
 // takeLent makes a handle of a reference that came with a message, and reports whether there was one.
@@ -160,24 +181,36 @@ func (l *link) local(ids []uint64) (held []uint64) {
 	return held
 }
 
-// arrived tells the manager that what children have dispatched is here.
-func (l *link) arrived(ids []uint64) {
-	if !program.hasChildren() {
-		return
-	}
-	l.owe(func(d *debts) { d.received = append(d.received, ids...) })
+// arrived tells the manager that the passages of tokens are over, of those that have one.
+func (l *link) arrived(tokens []wire.Token) {
+	l.recall(slices.DeleteFunc(slices.Clone(tokens), func(t wire.Token) bool { return t.Passage == 0 }))
 }
 
-// owe adds to the debts.
-func (l *link) owe(add func(*debts)) {
+// recall ends what was taken in transit for tokens.
+func (l *link) recall(tokens []wire.Token) {
+	if len(tokens) == 0 {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	add(&l.debts)
+	l.debts.recall = append(l.debts.recall, parcels(tokens)...)
 	l.payLocked()
+}
+
+// parcels are what the manager is told of tokens in transit: pairs of an object and a passage.
+func parcels(tokens []wire.Token) []uint64 {
+	numbers := make([]uint64, 0, 2*len(tokens))
+	for _, t := range tokens {
+		numbers = append(numbers, t.ID, t.Passage)
+	}
+	return numbers
 }
 
 // payLocked has a goroutine settle the debts. It ends when there are none, or the session has ended; close waits for it.
 func (l *link) payLocked() {
+	if !l.alive() { // nobody is owed anything any more
+		l.debts = debts{}
+	}
 	if l.paying != nil || l.debts.empty() {
 		return
 	}
@@ -201,7 +234,6 @@ func (l *link) pay() bool {
 		return false
 	}
 	l.mu.Unlock()
-	l.report(methodReceived, owed.received)
 	l.report(methodRecall, owed.recall)
 	bill := make([]uint64, 0, 2*min(len(owed.release), reportLength))
 	for id, count := range owed.release {

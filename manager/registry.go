@@ -35,28 +35,32 @@ type registry struct {
 	names   map[string]*entry
 	last    uint64
 
-	transits []*transit // of sessions that have dispatched something
+	transits map[*transit]struct{}   // of sessions that have dispatched something
+	passages table[parcel, *transit] // whose each parcel with a passage is
 }
 
 func newRegistry() *registry {
 	var life [4]byte
 	_, _ = rand.Read(life[:]) // it never fails: Go ends the program instead
-	return &registry{names: map[string]*entry{}, last: uint64(binary.LittleEndian.Uint32(life[:])) << 20}
+	return &registry{names: map[string]*entry{}, transits: map[*transit]struct{}{}, last: uint64(binary.LittleEndian.Uint32(life[:])) << 20}
 }
 
-// find returns the object with a number, and notes that the session has called it.
+// find returns the object with a number, if it is made, and notes that the session has called it.
 func (r *registry) find(id uint64, s *Session) *entry {
 	r.mu.RLock()
 	e := r.objects.get(id)
-	known := e == nil || s.watched[id] != nil
+	known := e != nil && s.watched[id] != nil
 	r.mu.RUnlock()
 	if known {
 		return e
 	}
+	if e == nil || !e.isMade() {
+		return nil
+	}
 	if _, watches := e.object.(SessionWatcher); watches {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if r.objects.get(id) == nil {
+		if r.objects.get(id) == nil || s.ended {
 			return nil
 		}
 		if s.watched[id] == nil {
@@ -97,15 +101,19 @@ func (r *registry) reserve(s *Session, h *Host, kind *registeredType, q *createR
 	return e, true, nil
 }
 
-// complete ends what reserve began. An object that could not be made vanishes for all who have waited for it.
+// complete ends what reserve began. An object that could not be made vanishes for all who have waited for it, with what it
+// has kept already.
 func (r *registry) complete(e *entry, o Object, err error) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	e.object, e.failed = o, err
 	close(e.made)
+	var gone []*entry
 	if err != nil {
 		r.removeLocked(e)
+		gone = r.emptyLocked(nil, e)
 	}
+	r.mu.Unlock()
+	tellGone(gone)
 }
 
 // await blocks until the object is made, or ctx ends.
@@ -190,7 +198,11 @@ func (r *registry) dropLocked(gone []*entry, id uint64, n int) []*entry {
 		return gone
 	}
 	r.removeLocked(e)
-	gone = append(gone, e)
+	return r.emptyLocked(append(gone, e), e)
+}
+
+// emptyLocked drops what an object has contained.
+func (r *registry) emptyLocked(gone []*entry, e *entry) []*entry {
 	contained := e.contained
 	e.contained = nil
 	for inner, count := range contained {

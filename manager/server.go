@@ -17,7 +17,8 @@ import (
 // A Server is a manager in the process that makes it. Its methods are safe for concurrent use.
 type Server struct {
 	options   Options
-	address   address
+	address   address  // where it listens
+	public    string   // what clients are told
 	socket    *os.File // by which a socket without a name is reached; or nil
 	directory string   // of the socket, to be removed at the end; or ""
 	key       []byte
@@ -33,6 +34,7 @@ type Server struct {
 	mu   sync.Mutex // guards the fields below
 	open map[uint64]*Session
 	last uint64
+	over bool          // no session begins any more
 	idle chan struct{} // closed when the last session has ended; nil while nobody waits for it
 }
 
@@ -65,11 +67,17 @@ func newServer(options Options) (*Server, error) {
 	return s, nil
 }
 
-// Address is where the server listens, in the form that Connect takes.
-func (s *Server) Address() string { return s.address.String() }
+// Address is where clients find the server, in the form that Connect takes: where it listens, or what Options.Advertise
+// says.
+func (s *Server) Address() string { return s.public }
 
 // Key returns the key that clients have to have. It must not be changed.
 func (s *Server) Key() []byte { return s.key }
+
+// credential is what it takes to connect from this machine.
+func (s *Server) credential() credential {
+	return credential{s.address.String(), s.key, s.options.Security, s.options.InsecureTCP}
+}
 
 // Serve takes up clients until ctx ends, the server is closed, or a client shuts it down, and then closes the server. It
 // returns nil in the last two cases, and otherwise an error that wraps ctx's cause or what broke the listener.
@@ -100,14 +108,14 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 }
 
-// begin opens a session on a connection, which it closes if the server has ended.
-func (s *Server) begin(conn *wire.Conn, local bool) {
+// begin opens a session on a connection, or closes that and returns false if none is to begin any more.
+func (s *Server) begin(conn *wire.Conn, local bool) bool {
 	session := &Session{server: s, since: time.Now(), local: local, conn: conn, watched: map[uint64]*entry{}}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ctx.Err() != nil {
+	if s.over || s.ctx.Err() != nil {
 		_ = conn.Close() // it was of no use yet
-		return
+		return false
 	}
 	s.last++
 	session.id = s.last
@@ -117,6 +125,7 @@ func (s *Server) begin(conn *wire.Conn, local bool) {
 		s.finish(session)
 		s.options.Logger.Debug("session ended", "session", session.String(), "error", err)
 	})
+	return true
 }
 
 func (s *Server) finish(session *Session) {
@@ -141,7 +150,7 @@ func (s *Server) openSessions() []*Session {
 }
 
 // Manager opens a session in this process, which goes through no socket; Serve need not run. The caller closes it. It
-// returns an error that wraps ErrClosed when the server is closed, or ctx's.
+// returns an error that wraps ErrClosed when the server is closed or shut down, or ctx's.
 func (s *Server) Manager(ctx context.Context) (*Manager, error) {
 	l, err := s.connectLocally(ctx)
 	if err != nil {
@@ -152,11 +161,10 @@ func (s *Server) Manager(ctx context.Context) (*Manager, error) {
 
 // connectLocally opens a session over a pipe.
 func (s *Server) connectLocally(ctx context.Context) (*link, error) {
-	if s.ctx.Err() != nil {
-		return nil, fmt.Errorf("manager: connect to %s: %w", s.address, ErrClosed)
-	}
 	ours, theirs := net.Pipe()
-	s.begin(wire.NewConn(theirs, s.options.MaxMessage), true)
+	if !s.begin(wire.NewConn(theirs, s.options.MaxMessage), true) {
+		return nil, errors.Join(fmt.Errorf("manager: connect to %s: %w", s.address, ErrClosed), ours.Close())
+	}
 	return openLink(ctx, wire.NewConn(ours, s.options.MaxMessage), &s.options)
 }
 
@@ -165,6 +173,7 @@ func (s *Server) connectLocally(ctx context.Context) (*link, error) {
 func (s *Server) Shutdown(ctx context.Context) error {
 	err := s.listener.Close()
 	s.mu.Lock()
+	s.over = true
 	if s.idle == nil {
 		s.idle = make(chan struct{})
 	}

@@ -19,6 +19,7 @@ func init() { spawn.RegisterRole(serverRole, runServer) }
 // A setup is what a manager's process is told at its start.
 type setup struct {
 	Address        string
+	Advertise      string
 	Directory      string // of the socket, if it is to be removed with it
 	Key            []byte
 	Name           string
@@ -84,7 +85,7 @@ func Start(ctx context.Context, o *Options) (*Manager, error) {
 // setup is what the options tell the manager's process.
 func (o *Options) setup() setup {
 	s := setup{
-		Address: o.Address, Key: o.Key, Name: o.Name, InsecureTCP: o.InsecureTCP, Grace: o.Grace,
+		Address: o.Address, Advertise: o.Advertise, Key: o.Key, Name: o.Name, InsecureTCP: o.InsecureTCP, Grace: o.Grace,
 		TransitGrace: o.TransitGrace, Handshake: o.HandshakeTimeout, MaxMessage: o.MaxMessage, MaxCalls: o.MaxCalls,
 		OutputLimit: o.OutputLimit, VerdictTimeout: o.VerdictTimeout,
 	}
@@ -116,7 +117,7 @@ func (p *ownedProcess) connect(ctx context.Context, key []byte, o *Options) (*Ma
 	if err != nil {
 		return nil, err
 	}
-	return connect(ctx, to, credential{key, o.Security, o.InsecureTCP}, o)
+	return connect(ctx, to, credential{to.String(), key, o.Security, o.InsecureTCP}, o)
 }
 
 // watch cleans up after the process, however it ends.

@@ -2,6 +2,7 @@ package manager
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/multiproc-go/multiproc/wire"
 )
@@ -45,6 +46,24 @@ var extensionHeads = []struct {
 	lead   byte
 	length int
 }{{0xd6, 1}, {0xd7, 1}, {0xd8, 1}, {0xc7, 2}, {0xc8, 3}, {0xc9, 5}}
+
+// idsOfTokens returns the numbers of objects.
+func idsOfTokens(tokens []wire.Token) []uint64 {
+	ids := make([]uint64, len(tokens))
+	for i, t := range tokens {
+		ids[i] = t.ID
+	}
+	return ids
+}
+
+// withoutPassage copies tokens.
+func withoutPassage(tokens []wire.Token) []wire.Token {
+	copied := slices.Clone(tokens)
+	for i := range copied {
+		copied[i].Passage = 0
+	}
+	return copied
+}
 
 // idsAt returns the numbers of those tokens that are objects at an address.
 func idsAt(address string, tokens []wire.Token) []uint64 {

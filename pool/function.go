@@ -105,7 +105,7 @@ func runner[A, R any](fn func(context.Context, A) (R, error), args *wire.Codec[A
 		before := len(out)
 		out, err = results.Append(out, &call.result)
 		if err == nil && results.MayHoldProxy() {
-			err = holdResult(ctx, out[before:])
+			out, err = dispatchResult(ctx, out, before)
 		}
 		if err != nil {
 			return out, fmt.Errorf("pool: the worker cannot encode the result: %w", err)
@@ -114,14 +114,24 @@ func runner[A, R any](fn func(context.Context, A) (R, error), args *wire.Codec[A
 	}
 }
 
-// holdResult keeps the objects alive whose proxies are in a result, until the parent has decoded it, even if this process
-// dies before that. It is the parent's arrival that ends it, not a Release.
-func holdResult(ctx context.Context, encoded []byte) error {
-	tokens, err := wire.FindTokens(encoded)
-	if err != nil || len(tokens) == 0 {
-		return err
+// dispatchResult keeps the objects alive whose proxies are in the result that out ends with, until the parent has decoded
+// it, even if this process dies before that.
+func dispatchResult(ctx context.Context, out []byte, start int) ([]byte, error) {
+	marked, err := wire.Dispatch(ctx, out[start:])
+	if err != nil || len(marked) == len(out)-start { // it has no proxies
+		return out, err
 	}
-	return wire.Hold(ctx, tokens)
+	return append(out[:start], marked...), nil
+}
+
+// discardResult lets go of what was dispatched with a result that nobody will decode.
+func discardResult(e *entry, encoded []byte) {
+	if !e.holds {
+		return
+	}
+	if tokens, err := wire.FindTokens(encoded); err == nil { // else there was nothing to dispatch
+		wire.Release(tokens)
+	}
 }
 
 // table holds the registered functions of the program. A function's index is its place among the sorted

@@ -223,6 +223,7 @@ func (w *worker) perform(c *taskContext, r record, arg []byte) error {
 	w.output = output
 	if int64(len(output)) > w.largest {
 		w.output = nil
+		discardResult(e, output)
 		return w.answerError(fmt.Errorf("%w: %s: the result is %d bytes, MaxPayload is %d", ErrTaskTooLarge, e.name, len(output), w.largest))
 	}
 	err = w.answer(output, resultValue)

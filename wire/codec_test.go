@@ -137,7 +137,7 @@ func TestSlicesAndMapsSurvive(t *testing.T) {
 	roundTrip(t, map[key]map[int]bool{{1, 2}: {3: true}})
 	roundTrip(t, [3]byte{1, 2, 3})
 	roundTrip(t, []any{nil, int64(1), "x", true, 1.5, float32(2), []byte{1}, []any{}, map[string]any{"a": int64(1)},
-		uint64(math.MaxUint64), complex(1, 2), Token{"t", "a", 1}, map[any]any{int64(1): "x"}})
+		uint64(math.MaxUint64), complex(1, 2), Token{"t", "a", 1, 0}, map[any]any{int64(1): "x"}})
 }
 
 func TestStructsSurvive(t *testing.T) {
@@ -147,7 +147,7 @@ func TestStructsSurvive(t *testing.T) {
 		base: base{ID: 9}, Renamed: "r", Time: time.Date(2024, 2, 29, 1, 2, 3, 4, zone), Took: time.Second,
 		Grid: [2][3]int8{{1, 2, 3}, {-1}}, Points: map[key][]string{{1, 2}: {"a"}, {3, 4}: nil}, Pointer: &seven,
 		Any: map[string]any{"t": "x"}, Big: new(big.Int).Lsh(big.NewInt(-3), 200),
-		Addr: netip.MustParseAddr("fe80::1%eth0"), Token: Token{"Lock", "/tmp/x", 12}, Opaque: &opaque{42},
+		Addr: netip.MustParseAddr("fe80::1%eth0"), Token: Token{"Lock", "/tmp/x", 12, 0}, Opaque: &opaque{42},
 		Children: []kitchen{{Renamed: "child"}, {}},
 	}
 	lossy := v

@@ -11,21 +11,30 @@ import (
 var ErrNoCustodian = errors.New("no custodian for the tokens in a value")
 
 // A Custodian keeps the objects alive that the tokens in a travelling value name. The package that knows managers
-// sets the process's only one; what carries values calls [Hold], [Adopt] and [Release].
+// sets the process's only one; what carries values calls [Hold], [Dispatch], [Adopt] and [Release].
 //
-// A value with tokens is passed on in three steps: its sender holds the tokens and then sends; its receiver adopts
-// them and says so; the sender, told so or having lost its peer, releases what it held. The objects have at least one
-// reference at every moment.
+// There are two ways to pass on a value with tokens. A sender that hears of its receiver holds the tokens and then sends;
+// the receiver adopts them and says so; the sender, told so or having lost its peer, releases what it held: nobody else
+// can. A sender that does not dispatches the message, which gets a passage: a number of its own that each token in it
+// tells, and whoever adopts them ends that passage and no other. Either way the objects have at least one reference at
+// every moment, and what a sender that died has held or dispatched stays for a grace period.
 //
 // All methods are called from any number of goroutines at once. They must not keep the slice.
 type Custodian interface {
 	// Hold takes one reference to the object of each token, on behalf of a message that is about to leave.
 	// It takes all of them or, with an error, none. It may block until ctx ends.
 	Hold(ctx context.Context, tokens []Token) error
+	// Dispatch takes one reference, in transit, to the object of each token in a message that is about to leave, and
+	// returns the message's passage, which is not 0 and no other message's. It takes all of them or, with an error,
+	// none. It may block until ctx ends.
+	Dispatch(ctx context.Context, tokens []Token) (passage uint64, err error)
 	// Adopt takes one reference of this process's own to the object of each token in a message that arrived: the
-	// handles that are decoded from it use them. It takes all or none. It may block until ctx ends.
+	// handles that are decoded from it use them. Where a token has a passage, that is over. It takes all or none. It
+	// may block until ctx ends.
 	Adopt(ctx context.Context, tokens []Token) error
-	// Release lets go of references that Hold took, once for each. It does not wait for a manager.
+	// Release lets go of references that Hold took, once for each. Tokens with a passage are those of a message that
+	// was dispatched, and will not be sent, or has arrived and will not be decoded: their passage is over. It does not
+	// wait for a manager.
 	Release(tokens []Token)
 }
 
@@ -53,6 +62,26 @@ func Hold(ctx context.Context, tokens []Token) error {
 	return c.Hold(ctx, tokens)
 }
 
+// Dispatch calls the custodian's Dispatch for the tokens in message, which holds encoded values one after another, and
+// returns what to send in its place: message itself if there are none, otherwise a longer copy whose tokens tell their
+// passage. With tokens and no custodian the error wraps ErrNoCustodian. It is safe for concurrent use and blocks as long
+// as the custodian does, at most until ctx ends. A message that is not sent after all is to be released.
+func Dispatch(ctx context.Context, message []byte) ([]byte, error) {
+	tokens, err := FindTokens(message)
+	if err != nil {
+		return nil, err
+	}
+	c, err := custodianFor(tokens)
+	if c == nil {
+		return message, err
+	}
+	passage, err := c.Dispatch(ctx, tokens)
+	if err != nil {
+		return nil, err
+	}
+	return markTokens(message, passage)
+}
+
 // Adopt calls the custodian's Adopt, under the same terms as Hold.
 func Adopt(ctx context.Context, tokens []Token) error {
 	c, err := custodianFor(tokens)
@@ -62,8 +91,8 @@ func Adopt(ctx context.Context, tokens []Token) error {
 	return c.Adopt(ctx, tokens)
 }
 
-// Release calls the custodian's Release. It does nothing with no tokens, or with no custodian: Hold then took
-// nothing. It is safe for concurrent use and does not block.
+// Release calls the custodian's Release. It does nothing with no tokens, or with no custodian: then nothing was
+// taken. It is safe for concurrent use and does not block.
 func Release(tokens []Token) {
 	if c, _ := custodianFor(tokens); c != nil {
 		c.Release(tokens)

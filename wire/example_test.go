@@ -97,7 +97,7 @@ func ExampleFindTokens() {
 		log.Fatal(err)
 	}
 	fmt.Println(wire.FindTokens(encoded))
-	// Output: [{Lock /tmp/m/s 4}] <nil>
+	// Output: [{Lock /tmp/m/s 4 0}] <nil>
 }
 
 func ExampleListener() {

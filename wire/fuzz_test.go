@@ -72,7 +72,7 @@ func decodeAgain[T any](t *testing.T, src []byte) {
 }
 
 func FuzzFindTokens(f *testing.F) {
-	f.Add(AppendToken([]byte{0x92, 1}, Token{"Lock", "/s", 9}))
+	f.Add(AppendToken([]byte{0x92, 1}, Token{"Lock", "/s", 9, 0}))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		tokens, err := FindTokens(src)
 		if err != nil {

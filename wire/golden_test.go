@@ -17,7 +17,7 @@ func TestGoldenMessages(t *testing.T) {
 			"94" + "02" + "07" + "a72352455455524e" + "ce00011170"},
 		"segment": {func() ([]byte, error) { return (&segmentHeader{kindSegment, 7}).MarshalMsg(nil) }, "92" + "03" + "07"},
 		"cancel":  {func() ([]byte, error) { return (&cancelHeader{kindCancel, 7}).MarshalMsg(nil) }, "92" + "04" + "07"},
-		"token": {func() ([]byte, error) { return AppendToken(nil, Token{"Lock", "/s", 9}), nil },
+		"token": {func() ([]byte, error) { return AppendToken(nil, Token{"Lock", "/s", 9, 0}), nil },
 			"c70a50" + "93" + "a44c6f636b" + "a22f73" + "09"},
 		"error": {func() ([]byte, error) {
 			return (&errorTuple{Codes: []string{"io.eof"}, Message: "EOF", Stack: "s", Panic: true}).MarshalMsg(nil)

@@ -7,13 +7,21 @@ import "fmt"
 // Each message is a tuple: MessagePack arrays without field names. A field may be added at the end of none of
 // them without a new protocol version.
 
-//msgp:tuple tokenTuple errorTuple requestHeader replyHeader segmentHeader cancelHeader
+//msgp:tuple tokenTuple passingTuple errorTuple requestHeader replyHeader segmentHeader cancelHeader
 
 // A tokenTuple is the body of a token's extension.
 type tokenTuple struct {
 	Type    string
 	Address string
 	ID      uint64
+}
+
+// A passingTuple is that of a token in a message that was dispatched.
+type passingTuple struct {
+	Type    string
+	Address string
+	ID      uint64
+	Passage uint64 // not 0
 }
 
 // An errorTuple is an error that leaves its process.

@@ -150,6 +150,7 @@ func readAnyExtension(src []byte) (any, []byte, error) {
 		return t, rest, err
 	case tokenExtension:
 		t, err := readToken(body)
+		t.Passage = 0 // as in Token.UnmarshalMsg
 		return t, rest, err
 	case msgp.TimeExtension, msgp.MsgTimeExtension:
 		return boxed(msgp.ReadTimeBytes(src))

@@ -97,8 +97,8 @@ func readLongHead(src []byte, lead byte) (h head, err error) {
 // in it lies, and that it is not nested more than MaxDepth levels deep.
 func skipValue(src []byte) (rest []byte, err error) { return walkValue(src, nil) }
 
-// walkValue is skipValue that shows each extension to visit.
-func walkValue(src []byte, visit func(kind int8, body []byte) error) (rest []byte, err error) {
+// walkValue is skipValue that shows each extension to visit: its parts, and how much of src is left where it begins.
+func walkValue(src []byte, visit func(left int, kind int8, body []byte) error) (rest []byte, err error) {
 	var few [32]uint64
 	open := few[:0] // how many values each array and map around the next value still lacks, beyond left
 	left := uint64(1)
@@ -115,7 +115,7 @@ func walkValue(src []byte, visit func(kind int8, body []byte) error) (rest []byt
 			return src, err
 		}
 		if visit != nil && isExtension(src[0]) {
-			if err := visit(int8(src[h.size-1]), src[h.size:h.size+h.body]); err != nil {
+			if err := visit(len(src), int8(src[h.size-1]), src[h.size:h.size+h.body]); err != nil {
 				return src, err
 			}
 		}

@@ -1,15 +1,17 @@
 package wire
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
 func TestTokensAreFound(t *testing.T) {
-	a, b := Token{"Lock", "/a", 1}, Token{"Queue", "tcp:b", 1 << 60}
+	a, b := Token{"Lock", "/a", 1, 0}, Token{"Queue", "tcp:b", 1 << 60, 0}
 	value := map[string]any{"x": []any{a, "no", []byte("\xc7\x00\x50")}}
 	encoded, err := codecOf[map[string]any](t).Append(nil, &value)
 	if err != nil {
@@ -37,6 +39,11 @@ func (f *fakeCustodian) Hold(context.Context, []Token) error {
 	return nil
 }
 
+func (f *fakeCustodian) Dispatch(_ context.Context, tokens []Token) (uint64, error) {
+	f.calls = append(f.calls, fmt.Sprint("dispatch ", len(tokens)))
+	return 7, nil
+}
+
 func (f *fakeCustodian) Adopt(context.Context, []Token) error {
 	f.calls = append(f.calls, "adopt")
 	return errors.New("gone")
@@ -44,7 +51,7 @@ func (f *fakeCustodian) Adopt(context.Context, []Token) error {
 func (f *fakeCustodian) Release([]Token) { f.calls = append(f.calls, "release") }
 
 func TestCustodian(t *testing.T) {
-	ctx, tokens := context.Background(), []Token{{"Lock", "/a", 1}}
+	ctx, tokens := context.Background(), []Token{{"Lock", "/a", 1, 0}}
 	if err := Hold(ctx, tokens); !errors.Is(err, ErrNoCustodian) {
 		t.Error(err)
 	}
@@ -59,14 +66,49 @@ func TestCustodian(t *testing.T) {
 	if err := Hold(ctx, tokens); err != nil {
 		t.Error(err)
 	}
+	if message, err := Dispatch(ctx, []byte{1}); err != nil || !bytes.Equal(message, []byte{1}) {
+		t.Error(message, err)
+	}
+	message := AppendToken(AppendToken([]byte{0x93, 1}, tokens[0]), tokens[0])
+	marked, err := Dispatch(ctx, message)
+	want := Token{"Lock", "/a", 1, 7}
+	if found, err2 := FindTokens(marked); err != nil || err2 != nil || len(found) != 2 || found[0] != want || found[1] != want {
+		t.Error(found, err, err2)
+	}
 	if err := Adopt(ctx, tokens); err == nil {
 		t.Error("Adopt lost the custodian's error")
 	}
 	Release(tokens)
-	if diff := cmp.Diff([]string{"hold", "adopt", "release"}, f.calls); diff != "" {
+	if diff := cmp.Diff([]string{"hold", "dispatch 2", "adopt", "release"}, f.calls); diff != "" {
 		t.Error(diff)
 	}
 	if panicOf(func() { SetCustodian(f) }) == nil {
 		t.Error("a second custodian was accepted")
+	}
+}
+
+func TestPassageIsForCarriersAlone(t *testing.T) {
+	passing := Token{"Lock", "/a", 1, 9}
+	encoded := AppendToken([]byte{0x92}, passing)
+	encoded = AppendToken(encoded, passing)
+	if got, rest, err := ReadToken(encoded[1:]); err != nil || got != passing || len(rest) == 0 {
+		t.Error(got, err)
+	}
+	plain := Token{"Lock", "/a", 1, 0}
+	var decoded []any
+	_, err := DecodeValue(encoded, &decoded)
+	if diff := cmp.Diff([]any{plain, plain}, decoded); err != nil || diff != "" {
+		t.Error(diff, err)
+	}
+	var typed Token
+	if _, err := typed.UnmarshalMsg(encoded[1:]); err != nil || typed != plain {
+		t.Error(typed, err)
+	}
+	if again, err := passing.MarshalMsg(nil); err != nil || !bytes.Equal(again, AppendToken(nil, plain)) {
+		t.Errorf("%x, %v", again, err)
+	}
+	zero := append([]byte{0xc7, 0x0b, 80}, 0x94, 0xa4, 'L', 'o', 'c', 'k', 0xa2, '/', 'a', 1, 0)
+	if _, _, err := ReadToken(zero); !errors.Is(err, ErrMalformed) {
+		t.Errorf("a passage of 0: %v", err)
 	}
 }
