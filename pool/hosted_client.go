@@ -41,6 +41,7 @@ type attached struct {
 	proxy   *manager.Proxy // for the attachment
 	options *Options
 	ahead   atomic.Int64
+	largest int64 // bytes of one message
 }
 
 // remoteJob is a job that has tasks in the hosted pool.
@@ -96,7 +97,11 @@ func (h *hosting) attachNow(ctx context.Context) (*attached, error) {
 	if err != nil {
 		return nil, err
 	}
-	reply, err := p.Invoke(ctx, methodSettings, nil)
+	own, err := h.proxy.Manager()
+	if err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	reply, err := p.Invoke(ctx, methodSettings, msgp.AppendInt64(nil, largestMessage(own)))
 	if err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
@@ -104,6 +109,7 @@ func (h *hosting) attachNow(ctx context.Context) (*attached, error) {
 	r.Array()
 	a := &attached{proxy: p, options: &Options{TaskTimeout: time.Duration(r.Int64()), MaxPayload: r.Int64(), ResultBytes: r.Int64()}}
 	a.ahead.Store(r.Int64())
+	a.largest = r.Int64()
 	if err := r.End(); err != nil {
 		return nil, errors.Join(errHostedMessage, err, p.Close())
 	}

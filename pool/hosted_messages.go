@@ -55,6 +55,9 @@ type submission struct {
 	tasks    []hostedTask
 }
 
+// taskRoom is what a task takes in a submission besides its argument, in bytes, at most.
+const taskRoom = 14
+
 type hostedTask struct {
 	index int
 	arg   []byte
@@ -63,7 +66,7 @@ type hostedTask struct {
 func appendSubmission(j *job, number uint64, tasks []task) []byte {
 	size := 64 + len(j.entry.name)
 	for _, t := range tasks {
-		size += len(t.arg) + 14
+		size += len(t.arg) + taskRoom
 	}
 	dst := msgp.AppendArrayHeader(make([]byte, 0, size), uint32(5+2*len(tasks)))
 	dst = msgp.AppendUint64(dst, number)

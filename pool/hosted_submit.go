@@ -10,7 +10,8 @@ import (
 	"github.com/multiproc-go/multiproc/wire"
 )
 
-// submit sends tasks of one job. It blocks while the pool's queue is full.
+// submit sends tasks of one job, in as many messages as they need. It blocks while the pool's queue is full. When the
+// first message was accepted, and a later one is not, the error is the outcome of the tasks in that.
 func (h *hosting) submit(ctx context.Context, tasks []task) error {
 	if len(tasks) == 0 {
 		return nil
@@ -19,6 +20,34 @@ func (h *hosting) submit(ctx context.Context, tasks []task) error {
 	if err != nil {
 		return err
 	}
+	for first := true; len(tasks) > 0; first = false {
+		n := a.fitting(tasks)
+		if err := h.submitMessage(ctx, a, tasks[:n]); err != nil {
+			if first {
+				return err
+			}
+			for _, t := range tasks {
+				t.job.settle(t.index, outcome{kind: Cancelled, err: err})
+			}
+			return nil
+		}
+		tasks = tasks[n:]
+	}
+	return nil
+}
+
+// fitting returns how many of the tasks, at least one, fit in one message.
+func (a *attached) fitting(tasks []task) int {
+	left := largestPayload(a.largest)
+	for n, t := range tasks {
+		if left -= int64(len(t.arg) + taskRoom); left < 0 {
+			return max(1, n)
+		}
+	}
+	return len(tasks)
+}
+
+func (h *hosting) submitMessage(ctx context.Context, a *attached, tasks []task) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	abort := func() { cancel() }
@@ -27,6 +56,9 @@ func (h *hosting) submit(ctx context.Context, tasks []task) error {
 		return err
 	}
 	_, err = a.proxy.Invoke(ctx, methodSubmit, appendSubmission(r.job, r.number, tasks))
+	if errors.Is(err, wire.ErrFrameTooLarge) {
+		err = fmt.Errorf("%w: %s: %w", ErrTaskTooLarge, r.entry.name, err)
+	}
 	cause := tasks[0].job.cause()
 	if h.leave(r, tasks, &abort, err != nil) {
 		if cause != nil {
