@@ -25,16 +25,17 @@ type attachment struct {
 
 	mu       stdsync.Mutex // guards the fields below
 	jobs     map[uint64]*hostedJob
-	outcomes []byte   // those that were not taken, encoded
-	waiting  []parcel // the same, each
-	taken    []keep   // what the outcomes taken last keep alive: the client has it when it takes again
+	feeds    map[uint64]*sharedJob // that the client feeds
+	outcomes []byte                // those that were not taken, encoded
+	waiting  []parcel              // the same, each
+	taken    []keep                // what the outcomes taken last keep alive: the client has it when it takes again
 	taker    *manager.Request
 	begun    int // sources of tasks that the client has announced
 	gone     bool
 }
 
 func newAttachment(p *Pool, host, owner *manager.Host) *attachment {
-	a := &attachment{pool: p, host: host, owner: owner, jobs: map[uint64]*hostedJob{}}
+	a := &attachment{pool: p, host: host, owner: owner, jobs: map[uint64]*hostedJob{}, feeds: map[uint64]*sharedJob{}}
 	a.largest.Store(largestMessage(host))
 	a.valve = newValve(p, host, func(j *job) bool {
 		hosted, ok := j.sink.(*hostedJob)
@@ -95,6 +96,14 @@ func (a *attachment) Call(c *manager.Request) {
 		c.Return(nil)
 	case methodShare:
 		a.share(c)
+	case methodFeed:
+		a.feedShared(c)
+	case methodEndFeed:
+		if err := a.endShared(c.Argument); err != nil {
+			c.Fail(err)
+			return
+		}
+		c.Return(nil)
 	case methodEnd:
 		a.end()
 		c.Return(nil)
@@ -165,7 +174,7 @@ func (a *attachment) enter(s *submission, function *entry, keeps []keep) (*hoste
 	j := a.jobs[s.job]
 	if j == nil {
 		j = &hostedJob{attachment: a, number: s.job, job: &job{
-			pool: a.pool, ctx: context.Background(), entry: function, timeout: max(0, s.timeout), single: s.single,
+			pool: a.pool, ctx: context.Background(), entry: function, timeout: max(0, s.timeout), single: s.mode&modeSingle != 0,
 		}}
 		j.sink = j
 		a.jobs[s.job] = j
@@ -337,7 +346,7 @@ func (a *attachment) Destroyed() {
 			keeps = append(keeps, *p.kept)
 		}
 	}
-	jobs := slices.Collect(maps.Values(a.jobs))
+	jobs, feeds := slices.Collect(maps.Values(a.jobs)), slices.Collect(maps.Values(a.feeds))
 	for ; a.begun > 0; a.begun-- {
 		a.pool.end()
 	}
@@ -347,6 +356,9 @@ func (a *attachment) Destroyed() {
 		taker.Fail(context.Canceled)
 	}
 	dropAll(keeps)
+	for _, s := range feeds {
+		s.endFeed(errUnfed)
+	}
 	a.host.Go(func(context.Context) {
 		for _, j := range jobs {
 			j.cancel(errCancelled)

@@ -18,7 +18,8 @@ func init() {
 	})
 	manager.RegisterType(manager.Type{
 		Name: attachmentType, ByMethodsOnly: true,
-		Methods: []string{methodSettings, methodSubmit, methodTake, methodTaken, methodCancel, methodBegin, methodEnd, methodShare},
+		Methods: []string{methodSettings, methodSubmit, methodTake, methodTaken, methodCancel, methodBegin, methodEnd, methodShare,
+			methodFeed, methodEndFeed},
 	})
 	wire.RegisterError("multiproc/pool.ErrClosed", ErrClosed)
 	wire.RegisterError("multiproc/pool.ErrPoolBroken", ErrPoolBroken)

@@ -55,7 +55,11 @@ func (h *hosting) submitMessage(ctx context.Context, a *attached, tasks []task) 
 	if err != nil {
 		return err
 	}
-	_, err = a.proxy.Invoke(ctx, methodSubmit, appendSubmission(r.job, r.number, tasks))
+	mode := uint8(0)
+	if r.single {
+		mode = modeSingle
+	}
+	_, err = a.proxy.Invoke(ctx, methodSubmit, appendSubmission(r.job, r.number, mode, tasks))
 	if errors.Is(err, wire.ErrFrameTooLarge) {
 		err = fmt.Errorf("%w: %s: %w", ErrTaskTooLarge, r.entry.name, err)
 	}
@@ -99,6 +103,14 @@ func (h *hosting) enter(a *attached, tasks []task, abort *func()) (*remoteJob, e
 		go h.listen(a)
 	}
 	return r, nil
+}
+
+// number returns a number that no other job of the handle has.
+func (h *hosting) number() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.last++
+	return h.last
 }
 
 // leave ends a submission. It reports whether the tasks were submitted, or have got an outcome all the same; otherwise

@@ -16,6 +16,8 @@ type valve struct {
 	owns  func(*job) bool // is called with the pool's lock held
 	limit int64
 
+	onOpen func() // is called when it has opened; may be nil
+
 	mu     stdsync.Mutex // guards the fields below; taken before the pool's
 	held   int64         // encoded bytes of results that were not taken
 	opened chan struct{} // closed when the valve opens; nil while it is open
@@ -53,7 +55,16 @@ func (v *valve) hold(opened <-chan struct{}) func(context.Context) {
 		v.kept, v.opened = nil, nil
 		v.mu.Unlock()
 		v.pool.requeue(kept)
+		if v.onOpen != nil {
+			v.onOpen()
+		}
 	}
+}
+
+func (v *valve) isOpen() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.opened == nil
 }
 
 // took uncounts results.
