@@ -53,9 +53,12 @@ func (a *attachment) submitShared(ctx context.Context, message []byte) (*sharedJ
 	s.valve = newValve(a.pool, a.host, func(j *job) bool { return j.sink == sink(s) })
 	s.valve.onOpen = s.feed
 	if m.mode&modeOpen != 0 {
-		if err := a.open(ctx, s, m.job); err != nil {
-			return nil, err
-		}
+		err = a.open(ctx, s, m.job)
+	} else if err = a.pool.begin(ctx); err == nil { // so that a pool that shuts down refuses it
+		defer a.pool.end()
+	}
+	if err != nil {
+		return nil, err
 	}
 	if err := s.submit(ctx, m); err != nil {
 		s.Destroyed()

@@ -65,6 +65,9 @@ func (h *hosting) submitMessage(ctx context.Context, a *attached, tasks []task) 
 	}
 	cause := tasks[0].job.cause()
 	if h.leave(r, tasks, &abort, err != nil) {
+		for _, t := range tasks { // the manager keeps what is in their arguments
+			t.job.release(t.index)
+		}
 		if cause != nil {
 			h.tellCancel(r)
 		}

@@ -27,6 +27,12 @@ func newManager(t testing.TB) *manager.Manager {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		defer func() {
+			if t.Failed() {
+				info, err := m.Info(context.Background())
+				t.Logf("the manager at the end: %+v, %v", info, err)
+			}
+		}()
 		hostedEventually(t, "no object is left in the manager", func() bool {
 			n, err := m.NumberOfObjects(context.Background())
 			return n == 0 && err == nil
