@@ -65,14 +65,18 @@ func (h *Hosted) Stats(ctx context.Context) (Stats, error) {
 
 // Shutdown ends the pool for all its clients in good order, as Pool.Shutdown does. When ctx ends first, what is left is
 // ended as by Terminate, and the error is the context's cause. It blocks until no process of the pool is left. Results
-// can still be taken. Errors that wrap manager.ErrManagerLost or manager.ErrClosed leave open what has happened.
+// can still be taken. It waits for what other clients have announced too, and so for a client that was stopped: give ctx an
+// end. It also waits for this process's callbacks, unless ctx ends. Errors that wrap manager.ErrManagerLost or
+// manager.ErrClosed leave open what has happened.
 func (h *Hosted) Shutdown(ctx context.Context) error {
 	_, err := h.use().invoke(ctx, methodShutdown)
 	if err != nil && ctx.Err() != nil {
 		err = errors.Join(fmt.Errorf("pool: shutdown was cut short: %w", context.Cause(ctx)),
 			h.Terminate(context.WithoutCancel(ctx)))
 	}
-	h.use().awaitCallbacks()
+	if late := h.use().awaitCallbacks(ctx); err == nil {
+		err = late
+	}
 	return err
 }
 

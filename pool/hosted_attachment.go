@@ -76,9 +76,7 @@ func (a *attachment) Call(c *manager.Request) {
 	case methodTake:
 		a.take(c)
 	case methodTaken:
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		a.dropTakenLocked()
+		a.dropTaken()
 		c.Return(nil)
 	case methodCancel:
 		number, _, err := msgp.ReadUint64Bytes(c.Argument)
@@ -230,11 +228,12 @@ func (a *attachment) add(j *hostedJob, index int, o outcome, holds bool, k keep)
 		holds, k = false, keep{}
 	}
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	if a.gone {
+		a.mu.Unlock()
 		k.drop()
 		return
 	}
+	defer a.mu.Unlock()
 	before := len(a.outcomes)
 	a.outcomes = appendOutcome(a.outcomes, j.number, index, o, holds)
 	p := parcel{size: len(a.outcomes) - before}
@@ -249,21 +248,24 @@ func (a *attachment) add(j *hostedJob, index int, o outcome, holds bool, k keep)
 // take answers with all outcomes that are there, or when there is one.
 func (a *attachment) take(c *manager.Request) {
 	c.OnCancel(func() { a.giveUp(c) })
+	a.dropTaken()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.gone || a.taker != nil || c.Cancelled() {
 		c.Fail(context.Canceled)
 		return
 	}
-	a.dropTakenLocked()
 	a.taker = c
 	a.deliverLocked()
 }
 
-// dropTakenLocked lets go of what the client has.
-func (a *attachment) dropTakenLocked() {
-	dropAll(a.taken)
+// dropTaken lets go of what the client has. With that other objects may end, so no lock is held.
+func (a *attachment) dropTaken() {
+	a.mu.Lock()
+	taken := a.taken
 	a.taken = nil
+	a.mu.Unlock()
+	dropAll(taken)
 }
 
 func (a *attachment) giveUp(c *manager.Request) {

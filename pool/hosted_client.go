@@ -210,12 +210,23 @@ func (h *hosting) callback(fn func()) {
 	}()
 }
 
-func (h *hosting) awaitCallbacks() {
+// awaitCallbacks blocks until no callback runs, or ctx ends.
+func (h *hosting) awaitCallbacks(ctx context.Context) error {
+	unwatch := context.AfterFunc(ctx, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.idle.Broadcast()
+	})
+	defer unwatch()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for h.callbacks > 0 {
+	for h.callbacks > 0 && ctx.Err() == nil {
 		h.idle.Wait()
 	}
+	if h.callbacks > 0 {
+		return fmt.Errorf("pool: a callback has not returned: %w", context.Cause(ctx))
+	}
+	return nil
 }
 
 // close lets go of everything. What is pending ends with ErrClosed.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/multiproc-go/multiproc/manager"
 	"github.com/multiproc-go/multiproc/pool"
@@ -98,4 +99,56 @@ func TestHostedSharedResultsKeepTheirProxies(t *testing.T) {
 		t.Errorf("at the end: %v", err)
 	}
 	it.Close()
+}
+
+// parts lets go of its argument before it ends.
+var parts = pool.RegisterNamed("test.parts", func(ctx context.Context, p parcel) (int, error) {
+	err := p.Box.Close()
+	select {
+	case <-time.After(100 * time.Millisecond):
+	case <-ctx.Done():
+	}
+	return 1, err
+})
+
+// An iterator that is referred to by the argument of one of its own tasks alone ends with that task, under everybody's
+// hands.
+func TestHostedSharedIteratorThatKeepsItself(t *testing.T) {
+	m := newManager(t)
+	h := newHosted(t, m, &pool.Options{Workers: 1})
+	inputs := make(chan parcel)
+	it := must(parts.IMapSharedSeq(t.Context(), h, func(yield func(parcel) bool) {
+		for input := range inputs {
+			if !yield(input) {
+				return
+			}
+		}
+	}))
+	own := new(manager.Proxy)
+	if _, err := own.UnmarshalMsg(must(it.MarshalMsg(nil))); err != nil {
+		t.Fatal(err)
+	}
+	inputs <- parcel{Box: own}
+	close(inputs)
+	hostedEventually(t, "the task runs", func() bool { return hostedStats(t, h).Submitted == 1 })
+	own.Close()
+	it.Close()
+	hostedEventually(t, "the iterator is gone", func() bool { return must(m.NumberOfObjects(t.Context())) == 2 })
+	if got, err := double.Apply(t.Context(), h, 1); got != 2 || err != nil {
+		t.Errorf("a later task: %d, %v", got, err)
+	}
+}
+
+// Shutdown gives up on a callback when its context ends.
+func TestHostedShutdownHeedsItsContext(t *testing.T) {
+	h := newHosted(t, newManager(t), &pool.Options{Workers: 1})
+	release := make(chan struct{})
+	defer close(release)
+	result := must(double.ApplyAsync(t.Context(), h, 1))
+	result.OnDone(func(int, error) { <-release })
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := h.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
 }

@@ -46,7 +46,7 @@ func (a *attachment) submitShared(ctx context.Context, message []byte) (*sharedJ
 	}
 	s := &sharedJob{
 		job:  &job{pool: a.pool, ctx: context.Background(), entry: function, timeout: max(0, m.timeout)},
-		host: a.owner, ordered: m.mode&modeOrdered != 0, fed: true,
+		host: a.owner, ordered: m.mode&modeOrdered != 0,
 		kept: map[int]keep{}, pending: map[int]sharedOutcome{}, delivered: map[*manager.Session]map[int]keep{},
 	}
 	s.sink = s
@@ -63,6 +63,9 @@ func (a *attachment) submitShared(ctx context.Context, message []byte) (*sharedJ
 	if err := s.submit(ctx, m); err != nil {
 		s.Destroyed()
 		return nil, err
+	}
+	if m.mode&modeOpen == 0 {
+		s.endFeed(nil)
 	}
 	return s, nil
 }
@@ -81,9 +84,9 @@ func (a *attachment) open(ctx context.Context, s *sharedJob, number uint64) erro
 		return err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	unwatch := context.AfterFunc(a.pool.lifetime, func() { s.endFeed(cutShort(ErrClosed)) })
-	s.fed, s.unfeed = false, func() {
+	s.unfeed = func() {
 		unwatch()
 		a.pool.end()
 		a.mu.Lock()
@@ -111,7 +114,7 @@ func (a *attachment) feedShared(c *manager.Request) {
 	case len(m.tasks) == 0:
 		c.OnCancel(func() { s.leaveFeed(c) })
 		s.mu.Lock()
-		defer s.mu.Unlock()
+		defer s.unlock()
 		s.feeder = c
 		s.feedLocked()
 	default:
@@ -120,7 +123,7 @@ func (a *attachment) feedShared(c *manager.Request) {
 				return nil, err
 			}
 			s.mu.Lock()
-			defer s.mu.Unlock()
+			defer s.unlock()
 			return msgp.AppendInt(nil, s.allowedLocked()), nil
 		})
 	}
@@ -173,6 +176,11 @@ func (s *sharedJob) submit(ctx context.Context, m *submission) error {
 		return err
 	}
 	s.mu.Lock()
+	if s.fed {
+		s.mu.Unlock()
+		dropAll(keeps)
+		return errCancelled
+	}
 	tasks := make([]task, len(m.tasks))
 	for i, t := range m.tasks {
 		tasks[i] = task{job: s.job, index: s.submitted + i, arg: t.arg}
@@ -186,12 +194,13 @@ func (s *sharedJob) submit(ctx context.Context, m *submission) error {
 	s.mu.Unlock()
 	if err := s.pool.submit(ctx, tasks); err != nil {
 		s.mu.Lock()
-		defer s.mu.Unlock()
+		defer s.unlock()
 		s.submitted -= len(tasks)
 		for _, t := range tasks {
-			s.kept[t.index].drop()
+			s.dropped = append(s.dropped, s.kept[t.index])
 			delete(s.kept, t.index)
 		}
+		s.serveLocked() // it may be the end now
 		return err
 	}
 	s.valve.entered()
@@ -206,6 +215,10 @@ func (s *sharedJob) fail(m *submission) error {
 			return errors.Join(errHostedMessage, err)
 		}
 		s.mu.Lock()
+		if s.fed {
+			s.mu.Unlock()
+			return errCancelled
+		}
 		index := s.submitted
 		s.submitted++
 		s.mu.Unlock()
@@ -224,7 +237,7 @@ func (s *sharedJob) allowedLocked() int {
 
 func (s *sharedJob) feed() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	s.feedLocked()
 }
 
@@ -246,7 +259,7 @@ func (s *sharedJob) feedLocked() {
 
 func (s *sharedJob) leaveFeed(c *manager.Request) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if s.feeder == c {
 		s.feeder = nil
 	}
@@ -262,7 +275,7 @@ func (s *sharedJob) endFeed(failure error) {
 		s.fed, s.failure = true, failure
 		s.serveLocked()
 	}
-	s.mu.Unlock()
+	s.unlock()
 	if unfeed != nil {
 		unfeed()
 	}

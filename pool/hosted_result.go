@@ -39,7 +39,16 @@ type sharedJob struct {
 	waiters   []*manager.Request
 	feeder    *manager.Request // waits for room
 	delivered map[*manager.Session]map[int]keep
+	dropped   []keep // to be let go of by unlock
 	gone      bool
+}
+
+// unlock unlocks mu, and lets go of what was dropped under it: with that other objects may end, or this one.
+func (s *sharedJob) unlock() {
+	dropped := s.dropped
+	s.dropped = nil
+	s.mu.Unlock()
+	dropAll(dropped)
 }
 
 // sharedOutcome is an outcome and what keeps alive the objects in it.
@@ -64,7 +73,7 @@ func (s *sharedJob) Call(c *manager.Request) {
 	switch c.Method {
 	case methodReady:
 		s.mu.Lock()
-		defer s.mu.Unlock()
+		defer s.unlock()
 		c.Return(msgp.AppendBool(nil, s.fed && s.ended == s.submitted))
 	case methodCancel:
 		s.stop()
@@ -72,14 +81,14 @@ func (s *sharedJob) Call(c *manager.Request) {
 	case methodTaken:
 		index, _, _ := msgp.ReadIntBytes(c.Argument) // of an index that is none nothing is kept
 		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.delivered[c.Session][index].drop()
+		defer s.unlock()
+		s.dropped = append(s.dropped, s.delivered[c.Session][index])
 		delete(s.delivered[c.Session], index)
 		c.Return(nil)
 	default:
 		c.OnCancel(func() { s.giveUp(c) })
 		s.mu.Lock()
-		defer s.mu.Unlock()
+		defer s.unlock()
 		s.waiters = append(s.waiters, c)
 		s.serveLocked()
 	}
@@ -94,7 +103,7 @@ func (s *sharedJob) stop() {
 
 func (s *sharedJob) giveUp(c *manager.Request) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	s.waiters = slices.DeleteFunc(s.waiters, func(w *manager.Request) bool { return w == c })
 	c.Fail(context.Canceled)
 }
@@ -120,11 +129,11 @@ func (s *sharedJob) settle(index int, o outcome) {
 
 func (s *sharedJob) place(index int, o sharedOutcome) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.kept[index].drop()
+	defer s.unlock()
+	s.dropped = append(s.dropped, s.kept[index])
 	delete(s.kept, index)
 	if s.gone {
-		o.kept.drop()
+		s.dropped = append(s.dropped, o.kept)
 		return
 	}
 	o.kept = s.ownLocked(o.kept)
@@ -145,7 +154,7 @@ func (s *sharedJob) ownLocked(k keep) keep {
 	if err := s.host.Keep(k.local); err != nil {
 		return k // the earlier keeper keeps it, so that it is there
 	}
-	k.host.Drop(k.local)
+	s.dropped = append(s.dropped, keep{host: k.host, local: k.local})
 	k.host = s.host
 	return k
 }
@@ -153,7 +162,7 @@ func (s *sharedJob) ownLocked(k keep) keep {
 // settleIn is told the object's own host.
 func (s *sharedJob) settleIn(host *manager.Host) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	s.host = host
 	for index, k := range s.kept {
 		s.kept[index] = s.ownLocked(k)
@@ -208,7 +217,7 @@ func (s *sharedJob) handOutLocked(c *manager.Request) bool {
 	s.valve.took(o.size())
 	c.Return(s.tell(c, index, o))
 	if o.kept.foreign == nil && o.kept.proxies == nil {
-		o.kept.drop() // the caller's session has what is of this manager
+		s.dropped = append(s.dropped, o.kept) // the caller's session has what is of this manager
 		return true
 	}
 	if s.delivered[c.Session] == nil {
@@ -231,9 +240,9 @@ func (s *sharedJob) tell(c *manager.Request, index int, o sharedOutcome) []byte 
 // SessionEnded drops what a client was handed and has not confirmed.
 func (s *sharedJob) SessionEnded(of *manager.Session) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	for _, k := range s.delivered[of] {
-		k.drop()
+		s.dropped = append(s.dropped, k)
 	}
 	delete(s.delivered, of)
 }
@@ -243,16 +252,16 @@ func (s *sharedJob) Destroyed() {
 	s.mu.Lock()
 	s.gone = true
 	for _, o := range s.pending {
-		o.kept.drop()
+		s.dropped = append(s.dropped, o.kept)
 	}
 	for _, of := range s.delivered {
 		for _, k := range of {
-			k.drop()
+			s.dropped = append(s.dropped, k)
 		}
 	}
 	s.pending, s.delivered, s.arrived = nil, nil, nil
 	host := s.host
-	s.mu.Unlock()
+	s.unlock()
 	host.Go(func(context.Context) {
 		s.stop()
 		s.valve.end()
