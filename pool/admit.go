@@ -229,3 +229,25 @@ func (p *Pool) sweepLocked() {
 		p.withdrawn = 0
 	}
 }
+
+// suspend takes tasks out of the queue, in order, as if they were sent. They go back by requeue. A call that is yet to be
+// withdrawn stays where it is.
+func (p *Pool) suspend(owns func(*job) bool) []task {
+	var taken []task
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.queue.remove(func(t task) bool {
+		if t.job.withdrawn || !owns(t.job) {
+			return false
+		}
+		taken = append(taken, t)
+		p.queued--
+		p.bytes -= int64(len(t.arg))
+		t.job.queued--
+		t.job.queuedBytes -= int64(len(t.arg))
+		return true
+	})
+	p.inflight += len(taken)
+	p.grantLocked()
+	return taken
+}

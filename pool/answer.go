@@ -70,7 +70,9 @@ func (w *worker) await() bool {
 	if !w.tasks.empty() {
 		return true
 	}
+	leave := w.litter.idle()
 	frame, err := w.data.ReadFrame(nil)
+	leave()
 	if len(frame) > 0 {
 		w.early = frame
 	}

@@ -33,7 +33,8 @@
 //	thumb, err := thumbnail.Apply(ctx, h, job)
 //
 // It is passed to another process as part of any value. A client that dies takes its own tasks with it and nobody
-// else's. ApplyShared and IMapShared leave results in the manager, as shared objects that any process can ask.
+// else's. ApplyShared, IMapShared and IMapSharedSeq leave results in the manager, as shared objects that any process can
+// ask.
 //
 // # When things die
 //

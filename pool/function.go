@@ -56,7 +56,7 @@ func RegisterNamed[A, R any](name string, fn func(context.Context, A) (R, error)
 	if err != nil {
 		panic(fmt.Sprintf("pool.Register(%s): result: %v", name, err))
 	}
-	e := &entry{name: name, holds: results.MayHoldProxy(), run: runner(fn, args, results)}
+	e := &entry{name: name, takes: args.MayHoldProxy(), holds: results.MayHoldProxy(), run: runner(fn, args, results)}
 	functions.add(e)
 	return &Function[A, R]{entry: e, args: args, results: results}
 }
@@ -76,6 +76,7 @@ func (f *Function[A, R]) WithTimeout(d time.Duration) *Function[A, R] {
 type entry struct {
 	name  string
 	index uint32 // its place in the sorted table; the function's name in task records
+	takes bool   // its arguments may hold proxies
 	holds bool   // its results may hold proxies
 	run   func(ctx context.Context, arg, out []byte) ([]byte, error)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/multiproc-go/multiproc/manager"
 	"github.com/multiproc-go/multiproc/wire"
@@ -26,10 +25,17 @@ type Hosted struct {
 	hosting *hosting
 }
 
-// NewHosted makes a pool in a manager and returns when its first worker is ready. Both options may be nil; o.Logger and
-// o.Spawn must be, since they cannot travel. With a name in object it is the pool of that name, if there is one with
-// the same options already. The context bounds the start alone. The caller closes the Hosted. Errors: those of New and
-// of manager.Create; ErrOtherBuild.
+// NewHosted makes a pool in a manager and returns when its first worker is ready. Both options may be nil. With a name in
+// object it is the pool of that name, if there is one with the same options already. The context bounds the start alone.
+// The caller closes the Hosted. Errors: those of New and of manager.Create; ErrOtherBuild; and before anything is started,
+// every fault of o.
+//
+// The options mean what they mean to New, seen from the manager's process: the workers are its children, defaults that
+// follow from the machine or the environment are its own, and what workers write goes where its own output goes. A
+// Spawn.Dir that is not absolute is taken to be below this process's working directory. What cannot travel is refused:
+// Logger (ask Stats instead), and Spawn's Stdout and Stderr. MaxPayload is never more than a message of the manager can
+// hold; ResultBytes also bounds what the manager keeps of results that one client, or all users of one SharedIterator, do
+// not take: beyond it their further tasks wait.
 func NewHosted(ctx context.Context, m *manager.Manager, o *Options, object *manager.ObjectOptions) (*Hosted, error) {
 	argument, err := appendHostedOptions(o)
 	if err != nil {
@@ -59,14 +65,18 @@ func (h *Hosted) Stats(ctx context.Context) (Stats, error) {
 
 // Shutdown ends the pool for all its clients in good order, as Pool.Shutdown does. When ctx ends first, what is left is
 // ended as by Terminate, and the error is the context's cause. It blocks until no process of the pool is left. Results
-// can still be taken. Errors that wrap manager.ErrManagerLost or manager.ErrClosed leave open what has happened.
+// can still be taken. It waits for what other clients have announced too, and so for a client that was stopped: give ctx an
+// end. It also waits for this process's callbacks, unless ctx ends. Errors that wrap manager.ErrManagerLost or
+// manager.ErrClosed leave open what has happened.
 func (h *Hosted) Shutdown(ctx context.Context) error {
 	_, err := h.use().invoke(ctx, methodShutdown)
 	if err != nil && ctx.Err() != nil {
 		err = errors.Join(fmt.Errorf("pool: shutdown was cut short: %w", context.Cause(ctx)),
 			h.Terminate(context.WithoutCancel(ctx)))
 	}
-	h.use().awaitCallbacks()
+	if late := h.use().awaitCallbacks(ctx); err == nil {
+		err = late
+	}
 	return err
 }
 
@@ -139,57 +149,3 @@ func (h *Hosted) callback(fn func())                             { h.use().callb
 func (h *Hosted) readAhead() int                                 { return h.use().readAhead() }
 
 var _ Runner = (*Hosted)(nil)
-
-// hostedOptions are the Options that travel.
-type hostedOptions struct {
-	Name                                string
-	Workers, Procs, MaxTasksPerChild    int
-	MemoryLimit                         int64
-	Initializer                         string
-	Argument                            []byte
-	TaskTimeout, Grace, StartTimeout    time.Duration
-	QueueTasks, StartFailures           int
-	QueueBytes, ResultBytes, MaxPayload int64
-}
-
-// appendHostedOptions encodes o, which may be nil, or returns every fault of it.
-func appendHostedOptions(o *Options) ([]byte, error) {
-	if o == nil {
-		o = &Options{}
-	}
-	faults := []error{o.validate()}
-	if o.Logger != nil {
-		faults = append(faults, errors.New("pool: Logger is set; a hosted pool has none, because it is in another process"))
-	}
-	if o.Spawn != nil {
-		faults = append(faults, errors.New("pool: Spawn is set; a hosted pool's workers are started as spawn's defaults say"))
-	}
-	if err := errors.Join(faults...); err != nil {
-		return nil, err
-	}
-	t := hostedOptions{
-		Name: o.Name, Workers: o.Workers, Procs: o.Procs, MaxTasksPerChild: o.MaxTasksPerChild, MemoryLimit: o.MemoryLimit,
-		TaskTimeout: o.TaskTimeout, Grace: o.Grace, StartTimeout: o.StartTimeout, QueueTasks: o.QueueTasks,
-		StartFailures: o.StartFailures, QueueBytes: o.QueueBytes, ResultBytes: o.ResultBytes, MaxPayload: o.MaxPayload,
-	}
-	if o.Initializer != nil {
-		t.Initializer, t.Argument = o.Initializer.name, o.Initializer.argument
-	}
-	return wire.AppendValue(nil, t)
-}
-
-func readHostedOptions(encoded []byte) (*Options, error) {
-	var t hostedOptions
-	if _, err := wire.DecodeValue(encoded, &t); err != nil {
-		return nil, errors.Join(errHostedMessage, err)
-	}
-	o := &Options{
-		Name: t.Name, Workers: t.Workers, Procs: t.Procs, MaxTasksPerChild: t.MaxTasksPerChild, MemoryLimit: t.MemoryLimit,
-		TaskTimeout: t.TaskTimeout, Grace: t.Grace, StartTimeout: t.StartTimeout, QueueTasks: t.QueueTasks,
-		StartFailures: t.StartFailures, QueueBytes: t.QueueBytes, ResultBytes: t.ResultBytes, MaxPayload: t.MaxPayload,
-	}
-	if t.Initializer != "" {
-		o.Initializer = &Initializer{name: t.Initializer, argument: t.Argument}
-	}
-	return o, nil
-}

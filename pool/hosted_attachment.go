@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	stdsync "sync"
+	"sync/atomic"
 
 	"github.com/tinylib/msgp/msgp"
 
@@ -16,22 +17,31 @@ import (
 // became of them until the client takes it. It goes with the client's last reference, at the latest when the client
 // dies, and with it all that it has pending. hosting is the other end.
 type attachment struct {
-	pool  *Pool
-	host  *manager.Host
-	owner *manager.Host // of the pool's object
+	pool    *Pool
+	host    *manager.Host
+	owner   *manager.Host // of the pool's object
+	largest atomic.Int64  // bytes of a message to the client
+	valve   *valve
 
 	mu       stdsync.Mutex // guards the fields below
 	jobs     map[uint64]*hostedJob
-	outcomes []byte   // those that were not taken, encoded
-	waiting  []parcel // the same, each
-	taken    []keep   // what the outcomes taken last keep alive: the client has it when it takes again
+	feeds    map[uint64]*sharedJob // that the client feeds
+	outcomes []byte                // those that were not taken, encoded
+	waiting  []parcel              // the same, each
+	taken    []keep                // what the outcomes taken last keep alive: the client has it when it takes again
 	taker    *manager.Request
 	begun    int // sources of tasks that the client has announced
 	gone     bool
 }
 
 func newAttachment(p *Pool, host, owner *manager.Host) *attachment {
-	return &attachment{pool: p, host: host, owner: owner, jobs: map[uint64]*hostedJob{}}
+	a := &attachment{pool: p, host: host, owner: owner, jobs: map[uint64]*hostedJob{}, feeds: map[uint64]*sharedJob{}}
+	a.largest.Store(host.MaxMessage())
+	a.valve = newValve(p, host, func(j *job) bool {
+		hosted, ok := j.sink.(*hostedJob)
+		return ok && hosted.attachment == a
+	})
+	return a
 }
 
 // hostedJob is a client's job here, as long as it has tasks here. It is the sink of their outcomes.
@@ -55,15 +65,18 @@ type parcel struct {
 func (a *attachment) Call(c *manager.Request) {
 	switch c.Method {
 	case methodSettings:
-		c.Return(a.settings())
+		settings, err := a.settings(c.Argument)
+		if err != nil {
+			c.Fail(err)
+			return
+		}
+		c.Return(settings)
 	case methodSubmit:
 		answerLater(a.host, c, func(ctx context.Context) ([]byte, error) { return nil, a.submit(ctx, c.Argument) })
 	case methodTake:
 		a.take(c)
 	case methodTaken:
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		a.dropTakenLocked()
+		a.dropTaken()
 		c.Return(nil)
 	case methodCancel:
 		number, _, err := msgp.ReadUint64Bytes(c.Argument)
@@ -81,23 +94,39 @@ func (a *attachment) Call(c *manager.Request) {
 		c.Return(nil)
 	case methodShare:
 		a.share(c)
+	case methodFeed:
+		a.feedShared(c)
+	case methodEndFeed:
+		if err := a.endShared(c.Argument); err != nil {
+			c.Fail(err)
+			return
+		}
+		c.Return(nil)
 	case methodEnd:
 		a.end()
 		c.Return(nil)
 	}
 }
 
-// settings tells the client what it has to know of the pool.
-func (a *attachment) settings() []byte {
+// settings learns how large a message the client bears, and tells it what it has to know of the pool.
+func (a *attachment) settings(argument []byte) ([]byte, error) {
+	theirs, _, err := msgp.ReadInt64Bytes(argument)
+	if err != nil || theirs <= messageRoom {
+		return nil, errors.Join(errHostedMessage, err)
+	}
+	largest := min(theirs, a.host.MaxMessage())
+	a.largest.Store(largest)
 	o := a.pool.options
-	dst := msgp.AppendArrayHeader(nil, 4)
+	dst := msgp.AppendArrayHeader(nil, 5)
 	dst = msgp.AppendInt64(dst, int64(o.TaskTimeout))
-	dst = msgp.AppendInt64(dst, o.MaxPayload)
+	dst = msgp.AppendInt64(dst, min(o.MaxPayload, largestPayload(largest)))
 	dst = msgp.AppendInt64(dst, o.ResultBytes)
-	return msgp.AppendInt(dst, a.pool.readAhead())
+	dst = msgp.AppendInt(dst, a.pool.readAhead())
+	return msgp.AppendInt64(dst, largest), nil
 }
 
-// submit puts tasks into the pool's queue, all or none. It blocks while the queue is full.
+// submit puts tasks into the pool's queue, all or none. It blocks while the queue is full, and while the client does not
+// take results.
 func (a *attachment) submit(ctx context.Context, message []byte) error {
 	s, err := readSubmission(message)
 	if err != nil {
@@ -106,6 +135,9 @@ func (a *attachment) submit(ctx context.Context, message []byte) error {
 	function := functions.named(s.function)
 	if function == nil {
 		return errUnknownFunction
+	}
+	if err := a.valve.await(ctx); err != nil {
+		return err
 	}
 	keeps, err := keepArguments(ctx, a.host, s)
 	if err != nil {
@@ -126,6 +158,7 @@ func (a *attachment) submit(ctx context.Context, message []byte) error {
 		}
 		return err
 	}
+	a.valve.entered()
 	return nil
 }
 
@@ -139,7 +172,7 @@ func (a *attachment) enter(s *submission, function *entry, keeps []keep) (*hoste
 	j := a.jobs[s.job]
 	if j == nil {
 		j = &hostedJob{attachment: a, number: s.job, job: &job{
-			pool: a.pool, ctx: context.Background(), entry: function, timeout: max(0, s.timeout), single: s.single,
+			pool: a.pool, ctx: context.Background(), entry: function, timeout: max(0, s.timeout), single: s.mode&modeSingle != 0,
 		}}
 		j.sink = j
 		a.jobs[s.job] = j
@@ -174,7 +207,7 @@ func (j *hostedJob) settle(index int, o outcome) {
 	a := j.attachment
 	if o.err != nil || !j.entry.holds {
 		a.leave(j, index).drop()
-		a.add(j.number, index, o, false, keep{})
+		a.add(j, index, o, false, keep{})
 		return
 	}
 	kept := outcome{kind: o.kind, value: append([]byte(nil), o.value...)}
@@ -184,46 +217,55 @@ func (j *hostedJob) settle(index int, o outcome) {
 			kept = outcome{kind: Failed, err: err}
 		}
 		a.leave(j, index).drop()
-		a.add(j.number, index, kept, err == nil, k)
+		a.add(j, index, kept, err == nil, k)
 	})
 }
 
 // add puts an outcome where the client takes it.
-func (a *attachment) add(number uint64, index int, o outcome, holds bool, k keep) {
+func (a *attachment) add(j *hostedJob, index int, o outcome, holds bool, k keep) {
+	if o = fit(j.entry.name, o, a.largest.Load()); o.err != nil {
+		k.drop()
+		holds, k = false, keep{}
+	}
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	if a.gone {
+		a.mu.Unlock()
 		k.drop()
 		return
 	}
+	defer a.mu.Unlock()
 	before := len(a.outcomes)
-	a.outcomes = appendOutcome(a.outcomes, number, index, o, holds)
+	a.outcomes = appendOutcome(a.outcomes, j.number, index, o, holds)
 	p := parcel{size: len(a.outcomes) - before}
 	if !k.empty() {
 		p.kept = &k
 	}
 	a.waiting = append(a.waiting, p)
+	a.valve.add(p.size)
 	a.deliverLocked()
 }
 
 // take answers with all outcomes that are there, or when there is one.
 func (a *attachment) take(c *manager.Request) {
 	c.OnCancel(func() { a.giveUp(c) })
+	a.dropTaken()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.gone || a.taker != nil || c.Cancelled() {
 		c.Fail(context.Canceled)
 		return
 	}
-	a.dropTakenLocked()
 	a.taker = c
 	a.deliverLocked()
 }
 
-// dropTakenLocked lets go of what the client has.
-func (a *attachment) dropTakenLocked() {
-	dropAll(a.taken)
+// dropTaken lets go of what the client has. With that other objects may end, so no lock is held.
+func (a *attachment) dropTaken() {
+	a.mu.Lock()
+	taken := a.taken
 	a.taken = nil
+	a.mu.Unlock()
+	dropAll(taken)
 }
 
 func (a *attachment) giveUp(c *manager.Request) {
@@ -241,7 +283,8 @@ func (a *attachment) deliverLocked() {
 		return
 	}
 	count, size := 0, 0
-	for count < len(a.waiting) && (count == 0 || size+a.waiting[count].size <= takeBytes) {
+	most := int(min(takeBytes, largestPayload(a.largest.Load())))
+	for count < len(a.waiting) && (count == 0 || size+a.waiting[count].size <= most) {
 		size += a.waiting[count].size
 		if k := a.waiting[count].kept; k != nil {
 			a.taken = append(a.taken, *k)
@@ -252,6 +295,7 @@ func (a *attachment) deliverLocked() {
 	message = msgp.AppendInt(message, a.pool.readAhead())
 	a.taker.Return(append(message, a.outcomes[:size]...))
 	a.taker = nil
+	a.valve.took(size)
 	a.waiting, a.outcomes = a.waiting[count:], a.outcomes[size:]
 	if len(a.waiting) == 0 {
 		a.waiting, a.outcomes = nil, nil
@@ -268,6 +312,7 @@ func (a *attachment) cancel(number uint64) {
 	a.mu.Unlock()
 	if j != nil {
 		j.cancel(errCancelled)
+		a.valve.cancelled()
 	}
 }
 
@@ -303,7 +348,7 @@ func (a *attachment) Destroyed() {
 			keeps = append(keeps, *p.kept)
 		}
 	}
-	jobs := slices.Collect(maps.Values(a.jobs))
+	jobs, feeds := slices.Collect(maps.Values(a.jobs)), slices.Collect(maps.Values(a.feeds))
 	for ; a.begun > 0; a.begun-- {
 		a.pool.end()
 	}
@@ -313,9 +358,13 @@ func (a *attachment) Destroyed() {
 		taker.Fail(context.Canceled)
 	}
 	dropAll(keeps)
+	for _, s := range feeds {
+		s.endFeed(errUnfed)
+	}
 	a.host.Go(func(context.Context) {
 		for _, j := range jobs {
 			j.cancel(errCancelled)
 		}
+		a.valve.end()
 	})
 }

@@ -41,6 +41,7 @@ type attached struct {
 	proxy   *manager.Proxy // for the attachment
 	options *Options
 	ahead   atomic.Int64
+	largest int64 // bytes of one message
 }
 
 // remoteJob is a job that has tasks in the hosted pool.
@@ -96,7 +97,11 @@ func (h *hosting) attachNow(ctx context.Context) (*attached, error) {
 	if err != nil {
 		return nil, err
 	}
-	reply, err := p.Invoke(ctx, methodSettings, nil)
+	own, err := h.proxy.Manager()
+	if err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	reply, err := p.Invoke(ctx, methodSettings, msgp.AppendInt64(nil, own.MaxMessage()))
 	if err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
@@ -104,6 +109,7 @@ func (h *hosting) attachNow(ctx context.Context) (*attached, error) {
 	r.Array()
 	a := &attached{proxy: p, options: &Options{TaskTimeout: time.Duration(r.Int64()), MaxPayload: r.Int64(), ResultBytes: r.Int64()}}
 	a.ahead.Store(r.Int64())
+	a.largest = r.Int64()
 	if err := r.End(); err != nil {
 		return nil, errors.Join(errHostedMessage, err, p.Close())
 	}
@@ -204,12 +210,23 @@ func (h *hosting) callback(fn func()) {
 	}()
 }
 
-func (h *hosting) awaitCallbacks() {
+// awaitCallbacks blocks until no callback runs, or ctx ends.
+func (h *hosting) awaitCallbacks(ctx context.Context) error {
+	unwatch := context.AfterFunc(ctx, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.idle.Broadcast()
+	})
+	defer unwatch()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for h.callbacks > 0 {
+	for h.callbacks > 0 && ctx.Err() == nil {
 		h.idle.Wait()
 	}
+	if h.callbacks > 0 {
+		return fmt.Errorf("pool: a callback has not returned: %w", context.Cause(ctx))
+	}
+	return nil
 }
 
 // close lets go of everything. What is pending ends with ErrClosed.

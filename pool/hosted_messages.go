@@ -32,6 +32,8 @@ const (
 	methodGet       = "Get"
 	methodNext      = "Next"
 	methodReady     = "Ready"
+	methodFeed      = "Feed"
+	methodEndFeed   = "EndFeed"
 )
 
 var errHostedMessage = errors.New("pool: malformed message of a hosted pool")
@@ -50,29 +52,42 @@ type submission struct {
 	job      uint64 // the attachment's number for it
 	function string
 	timeout  time.Duration // how long each may run; 0: for ever
-	single   bool
+	mode     uint8
 	holds    bool // the arguments may hold proxies
 	tasks    []hostedTask
 }
+
+// taskRoom is what a task takes in a submission besides its argument, in bytes, at most.
+const taskRoom = 14
 
 type hostedTask struct {
 	index int
 	arg   []byte
 }
 
-func appendSubmission(j *job, number uint64, tasks []task) []byte {
+// What a submission is, as a set.
+const (
+	modeSingle  = 1 << iota // its job has one task
+	modeOrdered             // a shared job's outcomes have an order
+	modeOpen                // of a shared job more tasks are to come
+	modeFailed              // in place of arguments there are the errors with which their encoding failed
+	modeAll     = modeSingle | modeOrdered | modeOpen | modeFailed
+)
+
+func appendSubmission(j *job, number uint64, mode uint8, tasks []task) []byte {
 	size := 64 + len(j.entry.name)
 	for _, t := range tasks {
-		size += len(t.arg) + 14
+		size += len(t.arg) + taskRoom
 	}
 	dst := msgp.AppendArrayHeader(make([]byte, 0, size), uint32(5+2*len(tasks)))
 	dst = msgp.AppendUint64(dst, number)
 	dst = msgp.AppendString(dst, j.entry.name)
 	dst = msgp.AppendInt64(dst, int64(j.timeout))
-	dst = msgp.AppendBool(dst, j.single)
-	dst = msgp.AppendBool(dst, j.holds)
+	holds := j.holds && mode&modeFailed == 0
+	dst = msgp.AppendUint8(dst, mode)
+	dst = msgp.AppendBool(dst, holds)
 	for _, t := range tasks {
-		dst = appendEncoded(msgp.AppendInt(dst, t.index), t.arg, j.holds)
+		dst = appendEncoded(msgp.AppendInt(dst, t.index), t.arg, holds)
 	}
 	return dst
 }
@@ -82,13 +97,15 @@ func readSubmission(src []byte) (*submission, error) {
 	s := &submission{}
 	fields := r.Array()
 	s.job, s.function, s.timeout = r.Uint(), r.Text(), time.Duration(r.Int64())
-	s.single, s.holds = r.Bool(), r.Bool()
+	mode := r.Uint()
+	s.mode, s.holds = uint8(mode&modeAll), r.Bool()
 	for left := (fields - 5) / 2; left > 0 && r.Err() == nil; left-- {
 		t := hostedTask{index: r.Int()}
 		t.arg = r.encoded(s.holds)
 		s.tasks = append(s.tasks, t)
 	}
-	if err := r.End(); err != nil || fields < 5 || s.single && len(s.tasks) != 1 {
+	bad := mode > modeAll || s.mode&modeSingle != 0 && len(s.tasks) != 1 || s.mode&modeFailed != 0 && s.holds
+	if err := r.End(); err != nil || fields < 5 || bad {
 		return nil, errors.Join(errHostedMessage, err)
 	}
 	return s, nil

@@ -12,7 +12,7 @@ import (
 // Whatever a client submits is refused, or means the same when it is submitted again.
 func FuzzReadSubmission(f *testing.F) {
 	j := &job{entry: &entry{name: "f"}, timeout: time.Second, holds: true}
-	f.Add(appendSubmission(j, 7, []task{{index: 0, arg: []byte{1}}, {index: 1, arg: []byte{0xc0}}}))
+	f.Add(appendSubmission(j, 7, modeOrdered|modeOpen, []task{{index: 0, arg: []byte{1}}, {index: 1, arg: []byte{0xc0}}}))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		s, err := readSubmission(src)
 		if err != nil {
@@ -21,15 +21,15 @@ func FuzzReadSubmission(f *testing.F) {
 			}
 			return
 		}
-		again := &job{entry: &entry{name: s.function}, timeout: s.timeout, single: s.single, holds: s.holds}
+		again := &job{entry: &entry{name: s.function}, timeout: s.timeout, holds: s.holds}
 		tasks := make([]task, len(s.tasks))
 		for i, one := range s.tasks {
 			tasks[i] = task{index: one.index, arg: one.arg}
 		}
-		encoded := appendSubmission(again, s.job, tasks)
+		encoded := appendSubmission(again, s.job, s.mode, tasks)
 		same, err := readSubmission(encoded)
 		if err != nil || same.job != s.job || same.function != s.function || same.timeout != s.timeout ||
-			same.single != s.single || same.holds != s.holds || len(same.tasks) != len(s.tasks) {
+			same.mode != s.mode || same.holds != s.holds || len(same.tasks) != len(s.tasks) {
 			t.Fatalf("%+v became %+v: %v", s, same, err)
 		}
 		for i := range s.tasks {

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"errors"
 	"slices"
 	stdsync "sync"
 
@@ -12,75 +13,59 @@ import (
 
 func init() {
 	manager.RegisterType(manager.Type{
-		Name: sharedType, ByMethodsOnly: true, Methods: []string{methodGet, methodNext, methodReady, methodCancel},
+		Name: sharedType, ByMethodsOnly: true,
+		Methods: []string{methodGet, methodNext, methodReady, methodCancel, methodTaken},
 	})
 }
 
 // sharedJob is a job of a hosted pool whose outcomes stay in the manager, as a shared object. It is their sink.
-// SharedResult and SharedIterator are the other ends.
+// SharedResult and SharedIterator are the other ends; who feeds it does so through its attachment.
 type sharedJob struct {
 	*job
-	host    *manager.Host // the attachment's at first, then its own
 	ordered bool
+	valve   *valve
 
-	mu       stdsync.Mutex // guards the fields below
-	kept     []keep        // by task: what its argument keeps alive
-	outcomes []sharedOutcome
-	arrived  []int // tasks that have ended, in that order
-	next     int   // how many outcomes were handed out
-	waiters  []*manager.Request
-	gone     bool
+	mu        stdsync.Mutex         // guards the fields below; taken before the valve's
+	host      *manager.Host         // that of the pool's object at first, then its own
+	kept      map[int]keep          // by task: what its argument keeps alive
+	pending   map[int]sharedOutcome // of tasks that have ended, until they are handed out
+	arrived   []int                 // the same, in the order of their ends; unordered alone
+	submitted int
+	ended     int
+	next      int    // how many outcomes were handed out
+	fed       bool   // no more tasks come
+	unfeed    func() // withdraws the announcement that more would come
+	failure   error  // why fewer came than were to come
+	waiters   []*manager.Request
+	feeder    *manager.Request // waits for room
+	delivered map[*manager.Session]map[int]keep
+	dropped   []keep // to be let go of by unlock
+	gone      bool
 }
 
-// sharedOutcome is an encoded outcome, nil before it is there, and what keeps alive the objects in it.
+// unlock unlocks mu, and lets go of what was dropped under it: with that other objects may end, or this one.
+func (s *sharedJob) unlock() {
+	dropped := s.dropped
+	s.dropped = nil
+	s.mu.Unlock()
+	dropAll(dropped)
+}
+
+// sharedOutcome is an outcome and what keeps alive the objects in it.
 type sharedOutcome struct {
-	encoded []byte
-	kept    keep
+	outcome
+	kept  keep
+	holds bool
 }
 
-// share submits tasks and answers with their shared job.
-func (a *attachment) share(c *manager.Request) {
-	c.OnCancel(func() {})
-	a.host.Go(func(context.Context) {
-		s, err := a.submitShared(c.Context(), c.Argument)
-		if err != nil {
-			c.Fail(err)
-			return
-		}
-		c.ReturnObject(sharedType, func(*manager.Host) (manager.Object, error) { return s, nil })
-		if c.Cancelled() { // there may be nobody who refers to it
-			s.cancel(errCancelled)
-		}
-	})
-}
-
-func (a *attachment) submitShared(ctx context.Context, message []byte) (*sharedJob, error) {
-	m, err := readSubmission(message)
-	if err != nil {
-		return nil, err
+// size is about how much memory an outcome takes, in bytes.
+func (o sharedOutcome) size() int {
+	size := len(o.value) + 64
+	var remote *RemoteError
+	if errors.As(o.err, &remote) {
+		size += len(remote.Message) + len(remote.Stack)
 	}
-	function := functions.named(m.function)
-	if function == nil {
-		return nil, errUnknownFunction
-	}
-	keeps, err := keepArguments(ctx, a.owner, m)
-	if err != nil {
-		return nil, err
-	}
-	s := &sharedJob{
-		job:  &job{pool: a.pool, ctx: context.Background(), entry: function, timeout: max(0, m.timeout)},
-		host: a.owner, ordered: m.job != 0, kept: keeps, outcomes: make([]sharedOutcome, len(m.tasks)),
-	}
-	s.sink = s
-	tasks := make([]task, len(m.tasks))
-	for i, t := range m.tasks {
-		tasks[i] = task{job: s.job, index: i, arg: t.arg}
-	}
-	if err := a.pool.submit(ctx, tasks); err != nil {
-		dropAll(keeps)
-		return nil, err
-	}
-	return s, nil
+	return size
 }
 
 // Call carries out a method.
@@ -88,53 +73,104 @@ func (s *sharedJob) Call(c *manager.Request) {
 	switch c.Method {
 	case methodReady:
 		s.mu.Lock()
-		defer s.mu.Unlock()
-		c.Return(msgp.AppendBool(nil, len(s.arrived) == len(s.outcomes)))
+		defer s.unlock()
+		c.Return(msgp.AppendBool(nil, s.fed && s.ended == s.submitted))
 	case methodCancel:
-		s.cancel(errCancelled)
+		s.stop()
+		c.Return(nil)
+	case methodTaken:
+		index, _, _ := msgp.ReadIntBytes(c.Argument) // of an index that is none nothing is kept
+		s.mu.Lock()
+		defer s.unlock()
+		s.dropped = append(s.dropped, s.delivered[c.Session][index])
+		delete(s.delivered[c.Session], index)
 		c.Return(nil)
 	default:
 		c.OnCancel(func() { s.giveUp(c) })
 		s.mu.Lock()
-		defer s.mu.Unlock()
+		defer s.unlock()
 		s.waiters = append(s.waiters, c)
 		s.serveLocked()
 	}
 }
 
+// stop cancels what has not ended, and takes no more.
+func (s *sharedJob) stop() {
+	s.cancel(errCancelled)
+	s.valve.cancelled()
+	s.endFeed(cutShort(errCancelled))
+}
+
 func (s *sharedJob) giveUp(c *manager.Request) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	s.waiters = slices.DeleteFunc(s.waiters, func(w *manager.Request) bool { return w == c })
 	c.Fail(context.Canceled)
 }
 
 // settle takes the outcome of a task. It is called by links.
 func (s *sharedJob) settle(index int, o outcome) {
+	o.value = slices.Clone(o.value)
 	if o.err != nil || !s.entry.holds {
-		s.place(index, appendShared(index, o, false), keep{})
+		s.place(index, sharedOutcome{outcome: o})
 		return
 	}
-	value := append([]byte(nil), o.value...)
 	s.pool.callback(func() { // taking the proxies over may wait for their managers
-		k, err := keepResult(s.host, value)
-		s.place(index, appendShared(index, outcome{kind: o.kind, value: value, err: err}, err == nil), k)
+		s.mu.Lock()
+		host := s.host
+		s.mu.Unlock()
+		k, err := keepResult(host, o.value)
+		if err != nil {
+			o = outcome{kind: Failed, err: err}
+		}
+		s.place(index, sharedOutcome{outcome: o, kept: k, holds: err == nil})
 	})
 }
 
-func (s *sharedJob) place(index int, encoded []byte, k keep) {
+func (s *sharedJob) place(index int, o sharedOutcome) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.kept) > 0 {
-		s.kept[index].drop()
-	}
+	defer s.unlock()
+	s.dropped = append(s.dropped, s.kept[index])
+	delete(s.kept, index)
 	if s.gone {
-		k.drop()
+		s.dropped = append(s.dropped, o.kept)
 		return
 	}
-	s.outcomes[index] = sharedOutcome{encoded, k}
-	s.arrived = append(s.arrived, index)
+	o.kept = s.ownLocked(o.kept)
+	s.pending[index] = o
+	s.ended++
+	s.valve.add(o.size())
+	if !s.ordered {
+		s.arrived = append(s.arrived, index)
+	}
 	s.serveLocked()
+}
+
+// ownLocked makes the object itself the one that keeps.
+func (s *sharedJob) ownLocked(k keep) keep {
+	if k.local == nil || k.host == s.host {
+		return k
+	}
+	if err := s.host.Keep(k.local); err != nil {
+		return k // the earlier keeper keeps it, so that it is there
+	}
+	s.dropped = append(s.dropped, keep{host: k.host, local: k.local})
+	k.host = s.host
+	return k
+}
+
+// settleIn is told the object's own host.
+func (s *sharedJob) settleIn(host *manager.Host) {
+	s.mu.Lock()
+	defer s.unlock()
+	s.host = host
+	for index, k := range s.kept {
+		s.kept[index] = s.ownLocked(k)
+	}
+	for index, o := range s.pending {
+		o.kept = s.ownLocked(o.kept)
+		s.pending[index] = o
+	}
 }
 
 // serveLocked answers the waiters whose outcome is there, in their order.
@@ -143,51 +179,93 @@ func (s *sharedJob) serveLocked() {
 		switch {
 		case c.Cancelled():
 			return false // giveUp answers it
-		case c.Method == methodGet && s.outcomes[0].encoded != nil:
-			c.Return(slices.Clone(s.outcomes[0].encoded))
-			return true
 		case c.Method == methodNext:
 			return s.handOutLocked(c)
 		}
-		return false
+		o, there := s.pending[0]
+		if there {
+			c.Return(s.tell(c, 0, o))
+		}
+		return there
 	})
+	s.feedLocked()
 }
 
 // handOutLocked answers with the next outcome, which is this caller's alone, or with nothing at the end.
 func (s *sharedJob) handOutLocked(c *manager.Request) bool {
-	if s.next == len(s.outcomes) {
+	index := s.next
+	if !s.ordered && len(s.arrived) > 0 {
+		index = s.arrived[0]
+	}
+	o, there := s.pending[index]
+	switch {
+	case there:
+	case !s.fed || s.next < s.submitted:
+		return false
+	case s.failure != nil:
+		c.Fail(s.failure)
+		return true
+	default:
 		c.Return(nil)
 		return true
 	}
-	index := s.next
 	if !s.ordered {
-		if s.next == len(s.arrived) {
-			return false
-		}
-		index = s.arrived[s.next]
+		s.arrived = s.arrived[1:]
 	}
-	o := &s.outcomes[index]
-	if o.encoded == nil {
-		return false
-	}
+	delete(s.pending, index)
 	s.next++
-	c.Return(o.encoded)
-	if o.kept.foreign == nil && o.kept.proxies == nil { // what is of other managers is kept until the iterator goes
-		o.kept.drop()
-		o.kept = keep{}
+	s.valve.took(o.size())
+	c.Return(s.tell(c, index, o))
+	if o.kept.foreign == nil && o.kept.proxies == nil {
+		s.dropped = append(s.dropped, o.kept) // the caller's session has what is of this manager
+		return true
 	}
-	o.encoded = nil
+	if s.delivered[c.Session] == nil {
+		s.delivered[c.Session] = map[int]keep{}
+	}
+	s.delivered[c.Session][index] = o.kept
 	return true
+}
+
+// tell encodes an outcome for a caller, whose argument is how large a message it bears.
+func (s *sharedJob) tell(c *manager.Request, index int, o sharedOutcome) []byte {
+	most := s.host.MaxMessage()
+	if theirs, _, err := msgp.ReadInt64Bytes(c.Argument); err == nil && theirs > messageRoom {
+		most = min(most, theirs)
+	}
+	told := fit(s.entry.name, o.outcome, most)
+	return appendOutcome(msgp.AppendArrayHeader(nil, outcomeFields), 0, index, told, o.holds && told.err == nil)
+}
+
+// SessionEnded drops what a client was handed and has not confirmed.
+func (s *sharedJob) SessionEnded(of *manager.Session) {
+	s.mu.Lock()
+	defer s.unlock()
+	for _, k := range s.delivered[of] {
+		s.dropped = append(s.dropped, k)
+	}
+	delete(s.delivered, of)
 }
 
 // Destroyed cancels what has not ended: nobody refers to the result.
 func (s *sharedJob) Destroyed() {
 	s.mu.Lock()
 	s.gone = true
-	outcomes := s.outcomes
-	s.mu.Unlock()
-	for _, o := range outcomes {
-		o.kept.drop()
+	for _, o := range s.pending {
+		s.dropped = append(s.dropped, o.kept)
 	}
-	s.host.Go(func(context.Context) { s.cancel(errCancelled) })
+	for _, of := range s.delivered {
+		for _, k := range of {
+			s.dropped = append(s.dropped, k)
+		}
+	}
+	s.pending, s.delivered, s.arrived = nil, nil, nil
+	host := s.host
+	s.unlock()
+	host.Go(func(context.Context) {
+		s.stop()
+		s.valve.end()
+	})
 }
+
+var _ manager.SessionWatcher = (*sharedJob)(nil)

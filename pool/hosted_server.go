@@ -18,12 +18,14 @@ func init() {
 	})
 	manager.RegisterType(manager.Type{
 		Name: attachmentType, ByMethodsOnly: true,
-		Methods: []string{methodSettings, methodSubmit, methodTake, methodTaken, methodCancel, methodBegin, methodEnd, methodShare},
+		Methods: []string{methodSettings, methodSubmit, methodTake, methodTaken, methodCancel, methodBegin, methodEnd, methodShare,
+			methodFeed, methodEndFeed},
 	})
 	wire.RegisterError("multiproc/pool.ErrClosed", ErrClosed)
 	wire.RegisterError("multiproc/pool.ErrPoolBroken", ErrPoolBroken)
 	wire.RegisterError("multiproc/pool.ErrTaskTimeout", ErrTaskTimeout)
 	wire.RegisterError("multiproc/pool.ErrOtherBuild", ErrOtherBuild)
+	wire.RegisterError("multiproc/pool.ErrCutShort", ErrCutShort)
 }
 
 // hostedPool is a pool as an object in a manager. Clients use it through attachments, one for each handle. Hosted is
@@ -43,9 +45,10 @@ func newHostedPool(argument []byte, host *manager.Host) (manager.Object, error) 
 	if err != nil {
 		return nil, err
 	}
-	if _, err := o.withDefaults(); err != nil {
+	if o, err = o.withDefaults(); err != nil {
 		return nil, err
 	}
+	o.MaxPayload = min(o.MaxPayload, largestPayload(host.MaxMessage())) // results must fit in the manager's messages
 	h := &hostedPool{
 		host: host, options: o,
 		started: make(chan struct{}), gone: make(chan struct{}), ended: make(chan struct{}),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 
 	"github.com/tinylib/msgp/msgp"
 
@@ -15,7 +16,8 @@ import (
 
 // SharedResult is the result to come of a task of a hosted pool, as a shared object: it may be part of any value that
 // goes to another process, which can wait for it there. The task is cancelled when nobody refers to the result any more:
-// when all handles are closed, or the processes that had them have died. It is safe for concurrent use.
+// when all handles are closed, or the processes that had them have died. It does not keep the pool: with the pool's last
+// handle, what has not ended fails with ErrClosed, and what has ended can still be taken. It is safe for concurrent use.
 type SharedResult[R any] struct {
 	proxy *manager.Proxy
 }
@@ -30,7 +32,7 @@ type SharedIterator[R any] struct {
 // pool's queue is full, or until ctx ends, which has no influence on the task afterwards. The caller closes the result.
 // Errors: as ApplyAsync's.
 func (f *Function[A, R]) ApplyShared(ctx context.Context, h *Hosted, arg A) (*SharedResult[R], error) {
-	p, err := f.share(ctx, h, []A{arg}, true)
+	p, err := f.share(ctx, h, []A{arg}, modeOrdered)
 	if err != nil {
 		return nil, err
 	}
@@ -38,9 +40,10 @@ func (f *Function[A, R]) ApplyShared(ctx context.Context, h *Hosted, arg A) (*Sh
 }
 
 // IMapShared submits a task for each input to a hosted pool and returns a shared object that yields the results in the
-// inputs' order. Otherwise it is as ApplyShared. All inputs travel in one message.
+// inputs' order. Otherwise it is as ApplyShared: when it returns, this process is not needed any more. When one input cannot
+// be encoded, or is too large, none is submitted. IMapSharedSeq is for more inputs than should be in memory.
 func (f *Function[A, R]) IMapShared(ctx context.Context, h *Hosted, inputs []A) (*SharedIterator[R], error) {
-	p, err := f.share(ctx, h, inputs, true)
+	p, err := f.share(ctx, h, inputs, modeOrdered)
 	if err != nil {
 		return nil, err
 	}
@@ -49,15 +52,15 @@ func (f *Function[A, R]) IMapShared(ctx context.Context, h *Hosted, inputs []A) 
 
 // IMapSharedUnordered is IMapShared with the results in the order in which tasks end.
 func (f *Function[A, R]) IMapSharedUnordered(ctx context.Context, h *Hosted, inputs []A) (*SharedIterator[R], error) {
-	p, err := f.share(ctx, h, inputs, false)
+	p, err := f.share(ctx, h, inputs, 0)
 	if err != nil {
 		return nil, err
 	}
 	return &SharedIterator[R]{p}, nil
 }
 
-// share submits tasks whose outcomes stay in the manager.
-func (f *Function[A, R]) share(ctx context.Context, h *Hosted, inputs []A, ordered bool) (*manager.Proxy, error) {
+// share submits tasks whose outcomes stay in the manager, in as many messages as they need.
+func (f *Function[A, R]) share(ctx context.Context, h *Hosted, inputs []A, mode uint8) (*manager.Proxy, error) {
 	if err := h.admissible(ctx); err != nil {
 		return nil, err
 	}
@@ -65,26 +68,37 @@ func (f *Function[A, R]) share(ctx context.Context, h *Hosted, inputs []A, order
 	if err != nil {
 		return nil, err
 	}
-	j := f.newJob(ctx, h, false)
-	defer func() {
-		for index := range inputs {
-			j.release(index)
-		}
-	}()
-	tasks := make([]task, len(inputs))
+	w := &feeder{hosting: h.use(), attached: a, job: f.newJob(ctx, h, false), number: h.use().number()}
+	w.changed.L = &w.mu
+	all := make([]input, 0, len(inputs))
+	defer func() { w.release(all) }()
+	tasks := make([]task, 0, len(inputs))
 	for index := range inputs {
-		encoded, err := encode(ctx, j, f.args, index, nil, &inputs[index])
+		encoded, err := encode(ctx, w.job, f.args, index, nil, &inputs[index])
 		if err != nil {
 			return nil, err
 		}
-		tasks[index] = task{job: j, index: index, arg: encoded}
+		tasks = append(tasks, task{job: w.job, index: index, arg: encoded})
+		all = append(all, input{task: tasks[index]})
 	}
-	number := uint64(0)
-	if ordered {
-		number = 1
+	n := a.fitting(tasks)
+	if n < len(tasks) {
+		mode |= modeOpen
 	}
-	p, err := a.proxy.InvokeProxy(ctx, methodShare, appendSubmission(j, number, tasks))
-	return p, fromHost(err)
+	p, err := a.proxy.InvokeProxy(ctx, methodShare, appendSubmission(w.job, w.number, mode, tasks[:n]))
+	if err != nil || mode&modeOpen == 0 {
+		return p, fromHost(err)
+	}
+	for rest := all[n:]; len(rest) > 0; rest = rest[n:] {
+		n = a.fitting(tasks[len(tasks)-len(rest):])
+		if err := w.tell(ctx, modeOpen, rest[:n]); err != nil {
+			return nil, errors.Join(err, p.Close())
+		}
+	}
+	if _, err := a.proxy.Invoke(ctx, methodEndFeed, appendEndOfFeed(w.number, nil)); err != nil {
+		return nil, errors.Join(fromHost(err), p.Close())
+	}
+	return p, nil
 }
 
 // Get blocks until the result is there, and returns it; or until ctx ends, and returns its cause: the task goes on then,
@@ -192,7 +206,11 @@ func askOutcome[R any](ctx context.Context, p *manager.Proxy, method string) (re
 	if err != nil {
 		return result, err
 	}
-	reply, err := p.Invoke(ctx, method, nil)
+	own, err := p.Manager()
+	if err != nil {
+		return result, err
+	}
+	reply, err := p.Invoke(ctx, method, msgp.AppendInt64(nil, own.MaxMessage()))
 	if err != nil {
 		return result, fromHost(err)
 	}
@@ -207,10 +225,16 @@ func askOutcome[R any](ctx context.Context, p *manager.Proxy, method string) (re
 	}
 	result.Index = index
 	result.Value, result.Err = decode(codec, o)
+	if method == methodNext && codec.MayHoldProxy() && o.err == nil && holdsForeign(p, o.value) {
+		// The proxies are here: the manager need not keep them any more. It does at the latest until the session ends.
+		_, _ = p.Invoke(context.WithoutCancel(ctx), methodTaken, msgp.AppendInt(nil, index))
+	}
 	return result, nil
 }
 
-// appendShared encodes an outcome on its own.
-func appendShared(index int, o outcome, holds bool) []byte {
-	return appendOutcome(msgp.AppendArrayHeader(nil, outcomeFields), 0, index, o, holds)
+// holdsForeign reports whether there are proxies of other managers than p's in an encoded value.
+func holdsForeign(p *manager.Proxy, encoded []byte) bool {
+	tokens, err := wire.FindTokens(encoded)
+	here := p.Token().Address
+	return err == nil && slices.ContainsFunc(tokens, func(t wire.Token) bool { return t.Address != here })
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/multiproc-go/multiproc/wire"
 )
 
-// submit sends tasks of one job. It blocks while the pool's queue is full.
+// submit sends tasks of one job, in as many messages as they need. It blocks while the pool's queue is full. When the
+// first message was accepted, and a later one is not, the error is the outcome of the tasks in that.
 func (h *hosting) submit(ctx context.Context, tasks []task) error {
 	if len(tasks) == 0 {
 		return nil
@@ -19,6 +20,34 @@ func (h *hosting) submit(ctx context.Context, tasks []task) error {
 	if err != nil {
 		return err
 	}
+	for first := true; len(tasks) > 0; first = false {
+		n := a.fitting(tasks)
+		if err := h.submitMessage(ctx, a, tasks[:n]); err != nil {
+			if first {
+				return err
+			}
+			for _, t := range tasks {
+				t.job.settle(t.index, outcome{kind: Cancelled, err: err})
+			}
+			return nil
+		}
+		tasks = tasks[n:]
+	}
+	return nil
+}
+
+// fitting returns how many of the tasks, at least one, fit in one message.
+func (a *attached) fitting(tasks []task) int {
+	left := largestPayload(a.largest)
+	for n, t := range tasks {
+		if left -= int64(len(t.arg) + taskRoom); left < 0 {
+			return max(1, n)
+		}
+	}
+	return len(tasks)
+}
+
+func (h *hosting) submitMessage(ctx context.Context, a *attached, tasks []task) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	abort := func() { cancel() }
@@ -26,9 +55,19 @@ func (h *hosting) submit(ctx context.Context, tasks []task) error {
 	if err != nil {
 		return err
 	}
-	_, err = a.proxy.Invoke(ctx, methodSubmit, appendSubmission(r.job, r.number, tasks))
+	mode := uint8(0)
+	if r.single {
+		mode = modeSingle
+	}
+	_, err = a.proxy.Invoke(ctx, methodSubmit, appendSubmission(r.job, r.number, mode, tasks))
+	if errors.Is(err, wire.ErrFrameTooLarge) {
+		err = fmt.Errorf("%w: %s: %w", ErrTaskTooLarge, r.entry.name, err)
+	}
 	cause := tasks[0].job.cause()
 	if h.leave(r, tasks, &abort, err != nil) {
+		for _, t := range tasks { // the manager keeps what is in their arguments
+			t.job.release(t.index)
+		}
 		if cause != nil {
 			h.tellCancel(r)
 		}
@@ -67,6 +106,14 @@ func (h *hosting) enter(a *attached, tasks []task, abort *func()) (*remoteJob, e
 		go h.listen(a)
 	}
 	return r, nil
+}
+
+// number returns a number that no other job of the handle has.
+func (h *hosting) number() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.last++
+	return h.last
 }
 
 // leave ends a submission. It reports whether the tasks were submitted, or have got an outcome all the same; otherwise

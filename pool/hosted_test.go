@@ -3,7 +3,12 @@ package pool_test
 import (
 	"context"
 	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,6 +27,12 @@ func newManager(t testing.TB) *manager.Manager {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		defer func() {
+			if t.Failed() {
+				info, err := m.Info(context.Background())
+				t.Logf("the manager at the end: %+v, %v", info, err)
+			}
+		}()
 		hostedEventually(t, "no object is left in the manager", func() bool {
 			n, err := m.NumberOfObjects(context.Background())
 			return n == 0 && err == nil
@@ -189,13 +200,44 @@ func TestHostedErrors(t *testing.T) {
 
 func TestHostedOptionsThatCannotTravel(t *testing.T) {
 	m := newManager(t)
-	_, err := pool.NewHosted(t.Context(), m, &pool.Options{Workers: -1, Spawn: &spawn.Options{}}, nil)
-	if err == nil || !strings.Contains(err.Error(), "Workers") || !strings.Contains(err.Error(), "Spawn") {
-		t.Errorf("got %v", err)
+	o := &pool.Options{Workers: -1, Logger: slog.Default(), Spawn: &spawn.Options{Stdout: io.Discard, Niceness: 99}}
+	_, err := pool.NewHosted(t.Context(), m, o, nil)
+	for _, fault := range []string{"Workers", "Logger", "Stdout", "Niceness"} {
+		if err == nil || !strings.Contains(err.Error(), fault) {
+			t.Errorf("%s is not refused: %v", fault, err)
+		}
+	}
+	if n, err := m.NumberOfObjects(t.Context()); n != 0 || err != nil {
+		t.Errorf("%d objects were made, %v", n, err)
 	}
 	var zero pool.Hosted
 	if _, err := double.Apply(t.Context(), &zero, 1); err == nil {
 		t.Error("the zero Hosted runs tasks")
+	}
+}
+
+// surroundings tells where a worker runs: its directory, a variable, and its limit of open files.
+var surroundings = pool.RegisterNamed("test.surroundings", func(context.Context, struct{}) ([]string, error) {
+	dir, err := os.Getwd()
+	var limit syscall.Rlimit
+	err = errors.Join(err, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
+	return []string{dir, os.Getenv("HOSTED_TEST"), os.Getenv("HOME"), strconv.FormatUint(uint64(limit.Cur), 10)}, err
+})
+
+func TestHostedSpawnOptionsTravel(t *testing.T) {
+	dir := must(filepath.EvalSymlinks(t.TempDir()))
+	if err := os.Mkdir(filepath.Join(dir, "below"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	m := newManager(t)
+	t.Chdir(dir) // after the manager was started, which is elsewhere
+	h := newHosted(t, m, &pool.Options{Workers: 1, Spawn: &spawn.Options{
+		Dir: "below", Env: []string{"HOSTED_TEST=yes"},
+		Limits: []spawn.Limit{{Resource: syscall.RLIMIT_NOFILE, Soft: 123, Hard: 200}},
+	}})
+	got, err := surroundings.Apply(t.Context(), h, struct{}{})
+	if want := []string{filepath.Join(dir, "below"), "yes", "", "123"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("the worker sees %q, %v; not %q", got, err, want)
 	}
 }
 

@@ -120,7 +120,7 @@ func encode[A any](ctx context.Context, j *job, codec *wire.Codec[A], index int,
 		return dst, fmt.Errorf("pool: %s: cannot encode the argument: %w", j.entry.name, err)
 	}
 	if size := int64(len(encoded) - before); size > j.pool.settings().MaxPayload {
-		return dst, fmt.Errorf("%w: %s: the argument is %d bytes, MaxPayload is %d", ErrTaskTooLarge, j.entry.name, size, j.pool.settings().MaxPayload)
+		return dst, fmt.Errorf("%w: %s: the argument is %d bytes, and at most %d are possible", ErrTaskTooLarge, j.entry.name, size, j.pool.settings().MaxPayload)
 	}
 	if j.holds {
 		if err := j.hold(ctx, index, encoded[before:]); err != nil {

@@ -57,7 +57,8 @@ type Options struct {
 	QueueBytes int64
 
 	// ResultBytes bounds, in bytes, what an Iterator holds of results that nobody has taken: beyond it no
-	// more input is read. Results of tasks that are running then are held as well. Default: DefaultResultBytes.
+	// more input is read. Results of tasks that are running then are held as well. (For a pool in a manager see
+	// NewHosted.) Default: DefaultResultBytes.
 	ResultBytes int64
 
 	// MaxPayload bounds, in bytes, one encoded argument or result; more is ErrTaskTooLarge. Default:

@@ -36,6 +36,7 @@ type worker struct {
 	output   []byte // the encoded result
 	early    []byte // a large argument that came before its record was looked at
 	patience patience
+	litter   litter
 	running  int // while user code runs in loop's goroutine: the size of its record, else 0
 
 	current  atomic.Pointer[taskContext]
@@ -211,6 +212,9 @@ func (w *worker) perform(c *taskContext, r record, arg []byte) error {
 		w.tasks.release(r.size)
 		return w.answerError(errors.New("pool: the worker does not know the function"))
 	}
+	if e.takes {
+		w.litter.look(arg)
+	}
 	w.running = r.size
 	output, err := e.run(c, arg, w.output[:0])
 	w.ran()
@@ -219,6 +223,9 @@ func (w *worker) perform(c *taskContext, r record, arg []byte) error {
 	}
 	if err != nil {
 		return w.answerError(err)
+	}
+	if e.holds {
+		w.litter.look(output)
 	}
 	w.output = output
 	if int64(len(output)) > w.largest {
