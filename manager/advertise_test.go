@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/multiproc-go/multiproc/manager"
@@ -115,6 +116,37 @@ func TestArgumentTooLargeForTheManager(t *testing.T) {
 		t.Errorf("as large as may be: %v", err)
 	}
 	if err := other.Ping(t.Context()); err != nil {
+		t.Errorf("the session: %v", err)
+	}
+}
+
+// A result beyond the client's own limit, and within the manager's, cost the client its session; and so did several
+// arguments at once, each of them within the manager's limit, where the client's was larger.
+func TestClientAndManagerWithOtherLimits(t *testing.T) {
+	const limit = 1 << 20
+	m := started(t, &manager.Options{MaxMessage: limit})
+	large := must(manager.Connect(t.Context(), m.Address(), &manager.Options{Key: m.Key()}))
+	defer large.Close()
+	small := must(manager.Connect(t.Context(), m.Address(), &manager.Options{Key: m.Key(), MaxMessage: limit / 2}))
+	defer small.Close()
+	p := must(manager.Create(t.Context(), large, "box", nil, &manager.ObjectOptions{Name: "box"}))
+	defer p.Close()
+	value := must(wire.AppendValue(nil, make([]byte, limit-100)))
+	var puts sync.WaitGroup
+	for range 32 {
+		puts.Go(func() {
+			if _, err := p.Invoke(t.Context(), "Put", value); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	puts.Wait()
+	q := must(manager.Create(t.Context(), small, "box", nil, &manager.ObjectOptions{Name: "box"}))
+	defer q.Close()
+	if _, err := q.Invoke(t.Context(), "Peek", nil); !errors.Is(err, wire.ErrFrameTooLarge) {
+		t.Errorf("a result that is too large: %v", err)
+	}
+	if err := small.Ping(t.Context()); err != nil {
 		t.Errorf("the session: %v", err)
 	}
 }

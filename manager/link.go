@@ -39,7 +39,7 @@ func openLink(ctx context.Context, conn *wire.Conn, o *Options) (*link, error) {
 	l := &link{caller: wire.NewCaller(conn, &wire.CallOptions{VerdictTimeout: o.VerdictTimeout})}
 	l.close = sync.OnceValue(l.closeAll)
 	reply, err := l.caller.Call(ctx, serverObject, methodGreet, encode(greeting{
-		Version: protocolVersion, PID: os.Getpid(), Name: processName(),
+		Version: protocolVersion, PID: os.Getpid(), Name: processName(), MaxMessage: o.MaxMessage,
 	}))
 	if err == nil {
 		l.server, err = decode[welcome](reply.Payload)
@@ -49,6 +49,7 @@ func openLink(ctx context.Context, conn *wire.Conn, o *Options) (*link, error) {
 	}
 	l.address, l.session = l.server.Address, l.server.Session
 	l.maxMessage = min(l.server.MaxMessage, o.MaxMessage)
+	l.caller.LimitArguments(l.maxMessage)
 	directory.enterLink(l)
 	return l, nil
 }

@@ -37,6 +37,8 @@ type greeting struct {
 	Version int
 	PID     int
 	Name    string
+
+	MaxMessage int64 // bytes of a result
 }
 
 // A welcome answers it.

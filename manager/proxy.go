@@ -65,8 +65,8 @@ func (p *Proxy) Invoke(ctx context.Context, method string, argument []byte) ([]b
 	return reply.Payload, nil
 }
 
-// Tell calls a method that answers at once, for whose result nobody cares, with an encoded argument of at most 64 KiB that is the session's from
-// then on. It travels with the next call of the session, just before it, or when the session is closed, and costs no round
+// Tell calls a method that answers at once, for whose result nobody cares, with an encoded argument of at most 64 KiB that
+// is the session's from then on. It travels with the next call of the session, just before it, or when the session is closed, and costs no round
 // trip: it suits what need not be known earlier, and is forgotten when this process dies. It does not block. Errors wrap
 // ErrManagerLost, ErrClosed or wire.ErrFrameTooLarge; what the method itself returns is not to be had.
 func (p *Proxy) Tell(method string, argument []byte) error {
@@ -74,6 +74,7 @@ func (p *Proxy) Tell(method string, argument []byte) error {
 	if err != nil {
 		return err
 	}
+	defer runtime.KeepAlive(h)
 	if err := h.link.caller.Tell(h.token.ID, method, argument); err != nil {
 		return h.link.explain(err)
 	}

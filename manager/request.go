@@ -28,10 +28,10 @@ func (c *Request) Context() context.Context { return c.call.Context() }
 // caller's session, so that the object may drop its own at once (see [Host.Drop]).
 func (c *Request) Return(value []byte) {
 	c.answer(func() wire.Reply {
-		if c.server.fits(value) { // else the caller gets an error in its place
-			c.server.lend(c.Session, value)
+		if c.call.Told() {
+			return wire.Reply{} // nobody gets it
 		}
-		return wire.Reply{Kind: wire.Return, Payload: value}
+		return c.Session.pack(value)
 	})
 }
 
@@ -53,9 +53,19 @@ func (c *Request) Fail(err error) {
 	c.answer(func() wire.Reply { return wire.ErrorReply(err) })
 }
 
-// fits reports whether a result can be sent.
-func (s *Server) fits(result []byte) bool {
-	return int64(len(result)) <= s.options.MaxMessage+wire.ReplyAllowance
+// pack makes a reply of a result. Each proxy in it gets a reference for the session, if the result fits what both ends take.
+func (s *Session) pack(result []byte) wire.Reply {
+	limit := s.server.options.MaxMessage
+	if g := s.client.Load(); g != nil && g.MaxMessage > 0 {
+		limit = min(limit, g.MaxMessage)
+	}
+	if int64(len(result)) > limit+wire.ReplyAllowance {
+		err := fmt.Errorf("manager: the result has %d bytes, and MaxMessage of the manager and this session is %d: %w",
+			len(result), limit, wire.ErrFrameTooLarge)
+		return wire.Reply{Kind: wire.Unserializable, Payload: wire.AppendError(nil, err)}
+	}
+	s.server.lend(s, result)
+	return wire.Reply{Kind: wire.Return, Payload: result}
 }
 
 // failEncoding answers that there is a result, and that it cannot travel.

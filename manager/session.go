@@ -166,8 +166,5 @@ func (s *Session) builtin(e *entry, method string) wire.Reply {
 	if err != nil {
 		return wire.ErrorReply(err)
 	}
-	if s.server.fits(value) {
-		s.server.lend(s, value)
-	}
-	return wire.Reply{Payload: value}
+	return s.pack(value)
 }

@@ -224,6 +224,9 @@ func (l *link) judgeLocked(sequence uint64, t task, a answer) outcome {
 		l.condemned = nil
 		close(s.over)
 		if s.kind == TimedOut {
+			if a.kind == resultValue {
+				discardResult(t.job.entry, a.payload)
+			}
 			return outcome{kind: TimedOut, err: s.cause}
 		}
 	}

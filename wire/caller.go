@@ -109,7 +109,7 @@ func orDefault[N int | int64 | time.Duration](n, otherwise N) N {
 // out (as far as the method says); or ErrConnectionLost or ErrClosed, which leave that open; or ErrFrameTooLarge,
 // for an argument beyond the connection's limit.
 func (c *Caller) Call(ctx context.Context, object uint64, method string, argument []byte) (Reply, error) {
-	if err := checkCall(method, argument, c.limit); err != nil {
+	if err := checkCall(method, argument, c.argumentLimit()); err != nil {
 		return Reply{}, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -143,7 +143,7 @@ func (c *Caller) Call(ctx context.Context, object uint64, method string, argumen
 // the Caller's from then on. It does not block. Whether it was carried out is not known: it was, if the server has answered
 // a later Call. Errors wrap ErrFrameTooLarge, ErrConnectionLost or ErrClosed.
 func (c *Caller) Tell(object uint64, method string, argument []byte) error {
-	if err := checkCall(method, argument, min(c.limit, segmentSize)); err != nil {
+	if err := checkCall(method, argument, min(c.argumentLimit(), segmentSize)); err != nil {
 		return err
 	}
 	frame, err := (&requestHeader{kindRequest, told, object, method, uint64(len(argument))}).MarshalMsg(nil)
@@ -154,6 +154,21 @@ func (c *Caller) Tell(object uint64, method string, argument []byte) error {
 		return fmt.Errorf("wire: tell %s: %w", method, err)
 	}
 	return nil
+}
+
+// LimitArguments lowers the limit for arguments to what the server takes, in bytes, where that is less than the
+// connection's: what a Call or Tell refuses, and how much of several large ones is under way. It does not block.
+func (c *Caller) LimitArguments(limit int64) {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	c.out.window = min(c.out.window, limit)
+}
+
+// argumentLimit returns what LimitArguments has set, or else the connection's limit.
+func (c *Caller) argumentLimit() int64 {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	return c.out.window
 }
 
 // limitMessages returns a connection's limit for frames, which becomes that for messages: their frames are short.

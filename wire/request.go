@@ -14,8 +14,8 @@ type Request struct {
 	Argument []byte // the handler's own
 
 	server  *server
-	call    uint64 // 0 for one that was told, and whose answer goes nowhere
-	refused bool   // it is one too many, and cannot wait
+	call    uint64
+	refused bool // it is one too many, and cannot wait
 
 	// Guarded by the server's lock.
 	answered  bool
@@ -50,6 +50,9 @@ func InGoroutines(h func(ctx context.Context, r *Request) Reply) Handler {
 // Refused reports whether as many calls are in progress as may be: this one can be answered at once, and not later. If it
 // is not answered at once it is cancelled, and the caller gets ErrTooManyCalls.
 func (r *Request) Refused() bool { return r.refused }
+
+// Told reports whether the answer goes nowhere.
+func (r *Request) Told() bool { return r.call == told }
 
 // Context returns a context that ends when the call is cancelled, or was answered.
 func (r *Request) Context() context.Context {
@@ -142,7 +145,7 @@ func (r *Request) settle() bool {
 // send sends the answer.
 func (r *Request) send(reply Reply) {
 	defer r.server.unanswered.Done()
-	if r.call == 0 {
+	if r.Told() {
 		return
 	}
 	if r.refused && reply.Kind == Error && r.Cancelled() {
