@@ -49,11 +49,6 @@ func goMethods(typ reflect.Type, names []string, shared map[string]string) (map[
 		}
 		methods[method.Name] = m
 	}
-	for name := range shared {
-		if methods[name] == nil {
-			faults = append(faults, fmt.Errorf("method %s: GoOptions.Results names it, and it is not exposed", name))
-		}
-	}
 	if len(faults) != 0 && names == nil {
 		faults = append(faults, errors.New("set GoOptions.Methods to expose only some of them"))
 	}
@@ -230,6 +225,8 @@ func (t *goTable) wrap(name string, value any, host *Host) (Object, error) {
 	switch {
 	case !known:
 		return nil, fmt.Errorf("%w: %q is not registered with RegisterGo", ErrNoSuchType, name)
+	case !v.IsValid():
+		return nil, nilResult(true)
 	case v.Type() != e.typ:
 		return nil, fmt.Errorf("manager: a %T cannot be a shared %s, which is a %v", value, name, e.typ)
 	case v.IsNil():

@@ -19,9 +19,15 @@ type GoType[T, A any] struct {
 	codec *wire.Codec[A]
 }
 
-// A GoMethod carries out a method of a *T without reflection: arguments are the encoded arguments, one after another, and
-// the result is encoded, or nil for none. Generated code has them.
-type GoMethod[T any] func(ctx context.Context, object *T, arguments []byte) (result []byte, err error)
+// A GoMethod carries out a method of a *T without reflection: arguments are the encoded arguments, one after another.
+// Generated code has them.
+type GoMethod[T any] func(ctx context.Context, object *T, arguments []byte) (GoResult, error)
+
+// A GoResult is what a GoMethod returns. It is zero for a method without a result.
+type GoResult struct {
+	Encoded []byte // the result
+	Shared  any    // the result of a method that GoOptions.Results names: the pointer that becomes a shared object
+}
 
 // GoOptions are RegisterGo's. A nil *GoOptions exposes every exported method of *T.
 type GoOptions[T any] struct {
@@ -67,10 +73,16 @@ func RegisterGo[T, A any](name string, factory func(ctx context.Context, argumen
 		panic(fmt.Sprintf("manager.RegisterGo: %s: %v", name, err))
 	}
 	for method, fn := range o.Dispatch {
-		methods[method] = &goMethod{call: func(ctx context.Context, object any, arguments []byte) (goResult, error) {
-			encoded, err := fn(ctx, object.(*T), arguments)
-			return goResult{encoded: encoded}, err
-		}}
+		call := func(ctx context.Context, object any, arguments []byte) (goResult, error) {
+			r, err := fn(ctx, object.(*T), arguments)
+			return goResult{r.Encoded, r.Shared}, err
+		}
+		methods[method] = &goMethod{call, o.Results[method]}
+	}
+	for method := range o.Results {
+		if methods[method] == nil {
+			panic(fmt.Sprintf("manager.RegisterGo: %s: method %s: GoOptions.Results names it, and it is not exposed", name, method))
+		}
 	}
 	t := Type{Name: name, ByMethodsOnly: o.ByMethodsOnly}
 	for method := range methods {

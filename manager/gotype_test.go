@@ -39,11 +39,12 @@ var (
 	ledgers = manager.RegisterGo("manager_test.ledger", newLedger, &manager.GoOptions[ledger]{
 		Results: map[string]string{"Account": "manager_test.account", "Wrong": "manager_test.account"},
 		Dispatch: map[string]manager.GoMethod[ledger]{
-			"Owner": func(_ context.Context, l *ledger, arguments []byte) ([]byte, error) {
+			"Owner": func(_ context.Context, l *ledger, arguments []byte) (manager.GoResult, error) {
 				if len(arguments) != 0 {
-					return nil, errors.New("it takes none")
+					return manager.GoResult{}, errors.New("it takes none")
 				}
-				return wire.AppendValue(nil, l.owner)
+				encoded, err := wire.AppendValue(nil, l.owner)
+				return manager.GoResult{Encoded: encoded}, err
 			},
 		},
 	})

@@ -79,20 +79,20 @@ func (p *IndexProxy) Duplicates(ctx context.Context) ([][]string, error) {
 // dispatchIndex returns the methods of an Index as a manager calls them, without reflection.
 func dispatchIndex() map[string]manager.GoMethod[Index] {
 	return map[string]manager.GoMethod[Index]{
-		"Add": func(_ context.Context, object *Index, arguments []byte) ([]byte, error) {
+		"Add": func(_ context.Context, object *Index, arguments []byte) (manager.GoResult, error) {
 			in := indexArguments{rest: arguments}
 			a1 := nextIndexArgument[string](&in)
 			a2 := nextIndexArgument[Sum](&in)
 			if err := in.end(); err != nil {
-				return nil, err
+				return manager.GoResult{}, err
 			}
 			result := object.Add(a1, a2)
 			return encodeIndexResult(&result)
 		},
-		"Duplicates": func(_ context.Context, object *Index, arguments []byte) ([]byte, error) {
+		"Duplicates": func(_ context.Context, object *Index, arguments []byte) (manager.GoResult, error) {
 			in := indexArguments{rest: arguments}
 			if err := in.end(); err != nil {
-				return nil, err
+				return manager.GoResult{}, err
 			}
 			result := object.Duplicates()
 			return encodeIndexResult(&result)
@@ -136,10 +136,11 @@ func nextIndexArgument[A any](in *indexArguments) (argument A) {
 }
 
 // encodeIndexResult encodes what a method has returned.
-func encodeIndexResult[R any](result *R) ([]byte, error) {
+func encodeIndexResult[R any](result *R) (manager.GoResult, error) {
 	codec, err := wire.CodecOf[R]()
 	if err != nil {
-		return nil, err
+		return manager.GoResult{}, err
 	}
-	return codec.Append(nil, result)
+	encoded, err := codec.Append(nil, result)
+	return manager.GoResult{Encoded: encoded}, err
 }

@@ -11,9 +11,7 @@ func (w *writer) writeTable() {
 func $TABLE() map[string]$manager.GoMethod[$TYPE] {
 	return map[string]$manager.GoMethod[$TYPE]{`)
 	for _, m := range w.methods {
-		if m.shared == nil {
-			w.writeEntry(m)
-		}
+		w.writeEntry(m)
 	}
 	w.line("}\n}")
 }
@@ -24,7 +22,7 @@ func (w *writer) writeEntry(m *method) {
 	if m.context {
 		ctx, pass = "ctx", []string{"ctx"}
 	}
-	w.line(`"%s": func(%s $context.Context, object *$TYPE, arguments []byte) ([]byte, error) {`, m.name, ctx)
+	w.line(`"%s": func(%s $context.Context, object *$TYPE, arguments []byte) ($manager.GoResult, error) {`, m.name, ctx)
 	w.line("in := $ARGUMENTS{rest: arguments}")
 	for i, v := range m.parameters {
 		name, text := fmt.Sprintf("a%d", i+1), w.names.text(v.Type())
@@ -37,36 +35,40 @@ func (w *writer) writeEntry(m *method) {
 			name, text, name, name, strings.TrimPrefix(text, "[]"))
 		pass = append(pass, name+"...")
 	}
-	w.line("if err := in.end(); err != nil {\nreturn nil, err\n}")
+	w.line("if err := in.end(); err != nil {\nreturn $manager.GoResult{}, err\n}")
 	w.writeReturn(m, "object."+m.name+"("+strings.Join(pass, ", ")+")")
 	w.line("},")
 }
 
 // writeReturn writes the call, and what becomes of what it returns.
 func (w *writer) writeReturn(m *method, call string) {
+	if m.result != nil {
+		if m.err {
+			w.line("result, err := %s\nif err != nil {\nreturn $manager.GoResult{}, err\n}", call)
+		} else {
+			w.line("result := %s", call)
+		}
+	}
 	switch {
-	case m.result != nil && m.err:
-		w.line("result, err := %s\nif err != nil {\nreturn nil, err\n}\nreturn $ENCODE(&result)", call)
+	case m.shared != nil:
+		w.line("return $manager.GoResult{Shared: result}, nil")
 	case m.result != nil:
-		w.line("result := %s\nreturn $ENCODE(&result)", call)
+		w.line("return $ENCODE(&result)")
 	case m.err:
-		w.line("return nil, %s", call)
+		w.line("return $manager.GoResult{}, %s", call)
 	default:
-		w.line("%s\nreturn nil, nil", call)
+		w.line("%s\nreturn $manager.GoResult{}, nil", call)
 	}
 }
 
 // writeArguments writes the functions that decode arguments and encode results, as far as they are needed.
 func (w *writer) writeArguments() {
-	takes, returns, dispatches := false, false, false
+	takes, returns := false, false
 	for _, m := range w.methods {
-		if m.shared == nil {
-			dispatches = true
-			takes = takes || len(m.parameters) != 0
-			returns = returns || m.result != nil
-		}
+		takes = takes || len(m.parameters) != 0
+		returns = returns || m.result != nil && m.shared == nil
 	}
-	if dispatches {
+	if len(w.methods) != 0 {
 		w.line(`
 // $ARGUMENTS are the encoded arguments of a call.
 type $ARGUMENTS struct {
@@ -108,12 +110,13 @@ func $NEXT[A any](in *$ARGUMENTS) (argument A) {
 	if returns {
 		w.line(`
 // $ENCODE encodes what a method has returned.
-func $ENCODE[R any](result *R) ([]byte, error) {
+func $ENCODE[R any](result *R) ($manager.GoResult, error) {
 	codec, err := $wire.CodecOf[R]()
 	if err != nil {
-		return nil, err
+		return $manager.GoResult{}, err
 	}
-	return codec.Append(nil, result)
+	encoded, err := codec.Append(nil, result)
+	return $manager.GoResult{Encoded: encoded}, err
 }`)
 	}
 }

@@ -20,10 +20,9 @@ type $PROXY struct{ $manager.Proxy }`, strconv.Quote(w.registered))
 }
 
 func (w *writer) writeRegistration() {
-	var reflected, results []string
+	var results []string
 	for _, m := range w.methods {
 		if m.shared != nil {
-			reflected = append(reflected, strconv.Quote(m.name))
 			other := exposed{name: m.shared.Obj().Name()}
 			results = append(results, strconv.Quote(m.name)+": "+other.proxyType())
 		}
@@ -36,7 +35,7 @@ func (w *writer) writeRegistration() {
 	default:
 		w.line("$manager.RegisterGo($TYPENAME, %s, &$manager.GoOptions[$TYPE]{", w.factoryText())
 	}
-	w.line("Methods: []string{%s},", strings.Join(reflected, ", "))
+	w.line("Methods: []string{},") // none by reflection
 	if results != nil {
 		w.line("Results: map[string]string{%s},", strings.Join(results, ", "))
 	}

@@ -61,11 +61,11 @@ func (p *accountProxy) Balance(ctx context.Context, add balance) (balance, error
 // dispatchAccount returns the methods of an account as a manager calls them, without reflection.
 func dispatchAccount() map[string]manager.GoMethod[account] {
 	return map[string]manager.GoMethod[account]{
-		"Balance": func(_ context.Context, object *account, arguments []byte) ([]byte, error) {
+		"Balance": func(_ context.Context, object *account, arguments []byte) (manager.GoResult, error) {
 			in := accountArguments{rest: arguments}
 			a1 := nextAccountArgument[balance](&in)
 			if err := in.end(); err != nil {
-				return nil, err
+				return manager.GoResult{}, err
 			}
 			result := object.Balance(a1)
 			return encodeAccountResult(&result)
@@ -109,10 +109,11 @@ func nextAccountArgument[A any](in *accountArguments) (argument A) {
 }
 
 // encodeAccountResult encodes what a method has returned.
-func encodeAccountResult[R any](result *R) ([]byte, error) {
+func encodeAccountResult[R any](result *R) (manager.GoResult, error) {
 	codec, err := wire2.CodecOf[R]()
 	if err != nil {
-		return nil, err
+		return manager.GoResult{}, err
 	}
-	return codec.Append(nil, result)
+	encoded, err := codec.Append(nil, result)
+	return manager.GoResult{Encoded: encoded}, err
 }

@@ -27,7 +27,7 @@ func init() {
 	manager.RegisterGo(LedgerProxyType, func(ctx context.Context, argument newLedgerProxyArgument) (*Ledger, error) {
 		return NewLedger(ctx, argument.A1, argument.A2)
 	}, &manager.GoOptions[Ledger]{
-		Methods:  []string{"Account"},
+		Methods:  []string{},
 		Results:  map[string]string{"Account": accountProxyType},
 		Dispatch: dispatchLedger(),
 	})
@@ -186,123 +186,135 @@ func (p *LedgerProxy) Wait(ctx context.Context) error {
 // dispatchLedger returns the methods of a Ledger as a manager calls them, without reflection.
 func dispatchLedger() map[string]manager.GoMethod[Ledger] {
 	return map[string]manager.GoMethod[Ledger]{
-		"Clear": func(_ context.Context, object *Ledger, arguments []byte) ([]byte, error) {
+		"Account": func(_ context.Context, object *Ledger, arguments []byte) (manager.GoResult, error) {
+			in := ledgerArguments{rest: arguments}
+			a1 := nextLedgerArgument[string](&in)
+			if err := in.end(); err != nil {
+				return manager.GoResult{}, err
+			}
+			result, err := object.Account(a1)
+			if err != nil {
+				return manager.GoResult{}, err
+			}
+			return manager.GoResult{Shared: result}, nil
+		},
+		"Clear": func(_ context.Context, object *Ledger, arguments []byte) (manager.GoResult, error) {
 			in := ledgerArguments{rest: arguments}
 			if err := in.end(); err != nil {
-				return nil, err
+				return manager.GoResult{}, err
 			}
 			object.Clear()
-			return nil, nil
+			return manager.GoResult{}, nil
 		},
-		"Count": func(_ context.Context, object *Ledger, arguments []byte) ([]byte, error) {
+		"Count": func(_ context.Context, object *Ledger, arguments []byte) (manager.GoResult, error) {
 			in := ledgerArguments{rest: arguments}
 			var a1 []any
 			for in.err == nil && len(in.rest) != 0 {
 				a1 = append(a1, nextLedgerArgument[any](&in))
 			}
 			if err := in.end(); err != nil {
-				return nil, err
+				return manager.GoResult{}, err
 			}
 			result := object.Count(a1...)
 			return encodeLedgerResult(&result)
 		},
-		"Enter": func(_ context.Context, object *Ledger, arguments []byte) ([]byte, error) {
+		"Enter": func(_ context.Context, object *Ledger, arguments []byte) (manager.GoResult, error) {
 			in := ledgerArguments{rest: arguments}
 			a1 := nextLedgerArgument[string](&in)
 			a2 := nextLedgerArgument[float64](&in)
 			a3 := nextLedgerArgument[time.Time](&in)
 			if err := in.end(); err != nil {
-				return nil, err
+				return manager.GoResult{}, err
 			}
 			result := object.Enter(a1, a2, a3)
 			return encodeLedgerResult(&result)
 		},
-		"Fail": func(_ context.Context, object *Ledger, arguments []byte) ([]byte, error) {
+		"Fail": func(_ context.Context, object *Ledger, arguments []byte) (manager.GoResult, error) {
 			in := ledgerArguments{rest: arguments}
 			if err := in.end(); err != nil {
-				return nil, err
+				return manager.GoResult{}, err
 			}
-			return nil, object.Fail()
+			return manager.GoResult{}, object.Fail()
 		},
-		"Find": func(ctx context.Context, object *Ledger, arguments []byte) ([]byte, error) {
+		"Find": func(ctx context.Context, object *Ledger, arguments []byte) (manager.GoResult, error) {
 			in := ledgerArguments{rest: arguments}
 			a1 := nextLedgerArgument[string](&in)
 			if err := in.end(); err != nil {
-				return nil, err
+				return manager.GoResult{}, err
 			}
 			result, err := object.Find(ctx, a1)
 			if err != nil {
-				return nil, err
+				return manager.GoResult{}, err
 			}
 			return encodeLedgerResult(&result)
 		},
-		"Inline": func(_ context.Context, object *Ledger, arguments []byte) ([]byte, error) {
+		"Inline": func(_ context.Context, object *Ledger, arguments []byte) (manager.GoResult, error) {
 			in := ledgerArguments{rest: arguments}
 			a1 := nextLedgerArgument[struct {
 				A int "msg:\"a\""
 				B *netip.Addr
 			}](&in)
 			if err := in.end(); err != nil {
-				return nil, err
+				return manager.GoResult{}, err
 			}
 			result := object.Inline(a1)
 			return encodeLedgerResult(&result)
 		},
-		"Keep": func(_ context.Context, object *Ledger, arguments []byte) ([]byte, error) {
+		"Keep": func(_ context.Context, object *Ledger, arguments []byte) (manager.GoResult, error) {
 			in := ledgerArguments{rest: arguments}
 			a1 := nextLedgerArgument[manager.Proxy](&in)
 			if err := in.end(); err != nil {
-				return nil, err
+				return manager.GoResult{}, err
 			}
-			return nil, object.Keep(a1)
+			return manager.GoResult{}, object.Keep(a1)
 		},
-		"Note": func(_ context.Context, object *Ledger, arguments []byte) ([]byte, error) {
+		"Note": func(_ context.Context, object *Ledger, arguments []byte) (manager.GoResult, error) {
 			in := ledgerArguments{rest: arguments}
 			a1 := nextLedgerArgument[string](&in)
 			if err := in.end(); err != nil {
-				return nil, err
+				return manager.GoResult{}, err
 			}
 			result := object.Note(a1)
 			return encodeLedgerResult(&result)
 		},
-		"Page": func(_ context.Context, object *Ledger, arguments []byte) ([]byte, error) {
+		"Page": func(_ context.Context, object *Ledger, arguments []byte) (manager.GoResult, error) {
 			in := ledgerArguments{rest: arguments}
 			a1 := nextLedgerArgument[map[string][]Pair[string, *Entry]](&in)
 			a2 := nextLedgerArgument[[2]int](&in)
 			if err := in.end(); err != nil {
-				return nil, err
+				return manager.GoResult{}, err
 			}
 			result := object.Page(a1, a2)
 			return encodeLedgerResult(&result)
 		},
-		"Panic": func(_ context.Context, object *Ledger, arguments []byte) ([]byte, error) {
+		"Panic": func(_ context.Context, object *Ledger, arguments []byte) (manager.GoResult, error) {
 			in := ledgerArguments{rest: arguments}
 			a1 := nextLedgerArgument[string](&in)
 			if err := in.end(); err != nil {
-				return nil, err
+				return manager.GoResult{}, err
 			}
 			object.Panic(a1)
-			return nil, nil
+			return manager.GoResult{}, nil
 		},
-		"Same": func(_ context.Context, object *Ledger, arguments []byte) ([]byte, error) {
+		"Same": func(_ context.Context, object *Ledger, arguments []byte) (manager.GoResult, error) {
 			in := ledgerArguments{rest: arguments}
 			a1 := nextLedgerArgument[*LedgerProxy](&in)
 			if err := in.end(); err != nil {
-				return nil, err
+				return manager.GoResult{}, err
 			}
 			result := object.Same(a1)
 			return encodeLedgerResult(&result)
 		},
-		"Seeded": func(_ context.Context, object *Ledger, arguments []byte) ([]byte, error) {
+		"Seeded": func(_ context.Context, object *Ledger, arguments []byte) (manager.GoResult, error) {
 			in := ledgerArguments{rest: arguments}
 			a1 := nextLedgerArgument[*rand.PCG](&in)
 			if err := in.end(); err != nil {
-				return nil, err
+				return manager.GoResult{}, err
 			}
 			result := object.Seeded(a1)
 			return encodeLedgerResult(&result)
 		},
-		"Shadows": func(_ context.Context, object *Ledger, arguments []byte) ([]byte, error) {
+		"Shadows": func(_ context.Context, object *Ledger, arguments []byte) (manager.GoResult, error) {
 			in := ledgerArguments{rest: arguments}
 			a1 := nextLedgerArgument[string](&in)
 			a2 := nextLedgerArgument[int](&in)
@@ -311,15 +323,15 @@ func dispatchLedger() map[string]manager.GoMethod[Ledger] {
 			a5 := nextLedgerArgument[netip.Addr](&in)
 			a6 := nextLedgerArgument[[]string](&in)
 			if err := in.end(); err != nil {
-				return nil, err
+				return manager.GoResult{}, err
 			}
 			result, err := object.Shadows(a1, a2, a3, a4, a5, a6)
 			if err != nil {
-				return nil, err
+				return manager.GoResult{}, err
 			}
 			return encodeLedgerResult(&result)
 		},
-		"Sum": func(_ context.Context, object *Ledger, arguments []byte) ([]byte, error) {
+		"Sum": func(_ context.Context, object *Ledger, arguments []byte) (manager.GoResult, error) {
 			in := ledgerArguments{rest: arguments}
 			a1 := nextLedgerArgument[float64](&in)
 			var a2 []float64
@@ -327,25 +339,25 @@ func dispatchLedger() map[string]manager.GoMethod[Ledger] {
 				a2 = append(a2, nextLedgerArgument[float64](&in))
 			}
 			if err := in.end(); err != nil {
-				return nil, err
+				return manager.GoResult{}, err
 			}
 			result := object.Sum(a1, a2...)
 			return encodeLedgerResult(&result)
 		},
-		"Value": func(_ context.Context, object *Ledger, arguments []byte) ([]byte, error) {
+		"Value": func(_ context.Context, object *Ledger, arguments []byte) (manager.GoResult, error) {
 			in := ledgerArguments{rest: arguments}
 			if err := in.end(); err != nil {
-				return nil, err
+				return manager.GoResult{}, err
 			}
 			result := object.Value()
 			return encodeLedgerResult(&result)
 		},
-		"Wait": func(ctx context.Context, object *Ledger, arguments []byte) ([]byte, error) {
+		"Wait": func(ctx context.Context, object *Ledger, arguments []byte) (manager.GoResult, error) {
 			in := ledgerArguments{rest: arguments}
 			if err := in.end(); err != nil {
-				return nil, err
+				return manager.GoResult{}, err
 			}
-			return nil, object.Wait(ctx)
+			return manager.GoResult{}, object.Wait(ctx)
 		},
 	}
 }
@@ -386,10 +398,11 @@ func nextLedgerArgument[A any](in *ledgerArguments) (argument A) {
 }
 
 // encodeLedgerResult encodes what a method has returned.
-func encodeLedgerResult[R any](result *R) ([]byte, error) {
+func encodeLedgerResult[R any](result *R) (manager.GoResult, error) {
 	codec, err := wire2.CodecOf[R]()
 	if err != nil {
-		return nil, err
+		return manager.GoResult{}, err
 	}
-	return codec.Append(nil, result)
+	encoded, err := codec.Append(nil, result)
+	return manager.GoResult{Encoded: encoded}, err
 }

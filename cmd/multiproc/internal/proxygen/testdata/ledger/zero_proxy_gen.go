@@ -74,11 +74,11 @@ func (p *ZeroProxy) Add(ctx context.Context, n int64) (int64, error) {
 // dispatchZero returns the methods of a Zero as a manager calls them, without reflection.
 func dispatchZero() map[string]manager.GoMethod[Zero] {
 	return map[string]manager.GoMethod[Zero]{
-		"Add": func(_ context.Context, object *Zero, arguments []byte) ([]byte, error) {
+		"Add": func(_ context.Context, object *Zero, arguments []byte) (manager.GoResult, error) {
 			in := zeroArguments{rest: arguments}
 			a1 := nextZeroArgument[int64](&in)
 			if err := in.end(); err != nil {
-				return nil, err
+				return manager.GoResult{}, err
 			}
 			result := object.Add(a1)
 			return encodeZeroResult(&result)
@@ -122,10 +122,11 @@ func nextZeroArgument[A any](in *zeroArguments) (argument A) {
 }
 
 // encodeZeroResult encodes what a method has returned.
-func encodeZeroResult[R any](result *R) ([]byte, error) {
+func encodeZeroResult[R any](result *R) (manager.GoResult, error) {
 	codec, err := wire2.CodecOf[R]()
 	if err != nil {
-		return nil, err
+		return manager.GoResult{}, err
 	}
-	return codec.Append(nil, result)
+	encoded, err := codec.Append(nil, result)
+	return manager.GoResult{Encoded: encoded}, err
 }
