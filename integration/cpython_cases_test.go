@@ -86,8 +86,8 @@ var cpythonClasses = []cpythonClass{
 // cpythonClassesNotRun are the other classes that CPython runs with managers: programs of Go check the same facts.
 var cpythonClassesNotRun = map[string]string{
 	"_TestPool":              "a pool in a manager runs functions of Go: pool/cpython_hosted_test.go",
-	"_TestMyManager":         "it registers classes of Python: manager/cpython_manager_test.go",
-	"_TestRemoteManager":     "it registers a queue of Python and speaks XML-RPC: manager/cpython_manager_test.go",
-	"_TestManagerRestart":    "it starts managers of Python: manager/cpython_manager_test.go",
+	"_TestMyManager":         "it registers classes of Python: cpython_manager_test.go",
+	"_TestRemoteManager":     "it registers a queue of Python and speaks XML-RPC: cpython_manager_test.go",
+	"_TestManagerRestart":    "it starts managers of Python: cpython_manager_test.go",
 	"_TestManagerExceptions": "it looks for cycles among Python's exceptions, which Go's garbage collector does not mind",
 }
