@@ -48,8 +48,8 @@ var cpythonClasses = []cpythonClass{
 	{name: "_TestEvent"},
 	{name: "_TestBarrier", exceptions: map[string]cpythonException{
 		"test_thousand":        {kind: skipped, why: notForManagers},
-		"test_timeout":         {kind: slow, why: "it sleeps for a second"},
-		"test_default_timeout": {kind: slow, why: "it sleeps for a second"},
+		"test_timeout":         {kind: slow, why: "it sleeps for seconds"},
+		"test_default_timeout": {kind: slow, why: "it sleeps for seconds"},
 	}},
 	{name: "_TestValue", exceptions: map[string]cpythonException{
 		"test_rawvalue":       {kind: theirs, why: "it is about memory that is shared without a manager"},

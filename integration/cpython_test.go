@@ -97,7 +97,7 @@ func (c cpythonClass) run(t *testing.T, python string) {
 	}
 	order, err := json.Marshal(map[string]any{
 		"address": m.Address(), "key": hex.EncodeToString(key), "class": c.name,
-		"omit": omit, "limit": cpythonCaseLimit.Seconds(),
+		"omit": omit, "left": c.left, "limit": cpythonCaseLimit.Seconds(),
 	})
 	if err != nil {
 		t.Fatal(err)
