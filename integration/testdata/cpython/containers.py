@@ -369,6 +369,9 @@ class Manager:
             setattr(made, name, value)
         return made
 
+    def number_of_sessions(self):
+        return len(Reader(self.connection.session.call(0, "info")).value()["Sessions"])
+
     def _number_of_objects(self):
         self.connection.session.settle(wait=True)
         return Reader(self.connection.session.call(0, "count")).value()
