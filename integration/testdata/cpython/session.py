@@ -51,7 +51,7 @@ class Session:
         self.lock = threading.Lock()  # guards what follows, and the order of frames
         self.last, self.pending, self.lost = 0, {}, None
         threading.Thread(target=self._read, daemon=True).start()
-        greeting = {"Version": 1, "PID": self.pid, "Process": "", "Parent": "", "Name": "python"}
+        greeting = {"Version": 2, "PID": self.pid, "Name": "python", "MaxMessage": 1 << 30}
         self.call(0, "greet", pack(greeting))
 
     def _authenticate(self, key):
