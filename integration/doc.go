@@ -17,4 +17,7 @@
 // A test of processes starts its children from this very test binary: TestMain dispatches a child to its role before
 // any test runs. Each test waits for what it started and checks that nothing is left. Tests wait for events, never for
 // time to pass.
+//
+// cpython_test.go is one more kind: it has the machine's python3 run CPython's own tests of its managers against ours, over
+// the client in testdata/cpython, and cpython_cases_test.go is the table of what is not run, or differs.
 package integration
