@@ -170,7 +170,6 @@ func TestHostedMapWaitsForAll(t *testing.T) {
 // As close and join after each test: Shutdown returns for every handle whose results are there, also where an outcome came
 // before the answer to its submission.
 func TestHostedShutdownOfIdleHandles(t *testing.T) {
-	t.Skip("known fault: such a handle goes on waiting for outcomes, and Shutdown for it")
 	h := newHosted(t, newManager(t), &pool.Options{Workers: 2})
 	handles := make([]*pool.Hosted, 40)
 	for i := range handles {
@@ -202,7 +201,6 @@ func TestHostedShutdownOfIdleHandles(t *testing.T) {
 
 // As test_release_task_refs: nobody keeps what was in arguments and results when they have arrived.
 func TestHostedLetsGoOfArgumentsAndResults(t *testing.T) {
-	t.Skip("known fault: what came with the last results is kept until the handle's next task, or its end")
 	m := newManager(t)
 	h := newHosted(t, m, &pool.Options{Workers: 1})
 	other, err := h.Clone()

@@ -30,6 +30,7 @@ type hosting struct {
 	numbers    map[uint64]*remoteJob
 	last       uint64
 	listening  bool
+	untake     context.CancelFunc // of the call that waits for outcomes; nil without one
 	streaming  bool
 	stream     []task // of Iterators, on their way to be submitted
 	streamSize int

@@ -140,6 +140,9 @@ func (h *hosting) forgetLocked(r *remoteJob) {
 		delete(h.jobs, r.job)
 		delete(h.numbers, r.number)
 	}
+	if len(h.jobs) == 0 && h.untake != nil { // the last outcomes have come before the answer to their submission
+		h.untake()
+	}
 }
 
 // listen takes outcomes as long as any are to come. It ends with the last of them, or the handle.
@@ -150,31 +153,50 @@ func (h *hosting) listen(a *attached) {
 		h.callbacks--
 		h.idle.Broadcast()
 	}()
-	foreign := false
-	for h.wanted() {
-		reply, err := a.proxy.Invoke(h.lifetime, methodTake, nil)
-		if err == nil {
-			err = h.deliver(a, reply, &foreign)
+	held := false
+	for {
+		taking, wanted := h.wanted()
+		if !wanted {
+			break
 		}
-		if err != nil {
+		reply, err := a.proxy.Invoke(taking, methodTake, nil)
+		idle := h.took(taking)
+		if err == nil {
+			err, idle = h.deliver(a, reply, &held), false
+		}
+		if err != nil && !idle {
 			h.fail(fromHost(err))
 		}
 	}
-	if foreign {
+	if held {
 		h.tell(methodTaken, nil)
 	}
 }
 
-// wanted reports whether outcomes are to come, and ends the listening if not.
-func (h *hosting) wanted() bool {
+// wanted reports whether outcomes are to come, and ends the listening if not. The context is for taking them, and ends
+// when none are to come after all.
+func (h *hosting) wanted() (taking context.Context, wanted bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.listening = len(h.jobs) > 0
-	return h.listening
+	if h.listening {
+		taking, h.untake = context.WithCancel(h.lifetime)
+	}
+	return taking, h.listening
 }
 
-// deliver hands outcomes to their jobs. It notes whether there were proxies of other managers in them.
-func (h *hosting) deliver(a *attached, reply []byte, foreign *bool) error {
+// took ends what wanted has begun, and reports whether that was ended before because no outcomes were to come.
+func (h *hosting) took(taking context.Context) (idle bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	idle = taking.Err() != nil && h.lifetime.Err() == nil
+	h.untake()
+	h.untake = nil
+	return idle
+}
+
+// deliver hands outcomes to their jobs. It notes whether there were proxies in them.
+func (h *hosting) deliver(a *attached, reply []byte, held *bool) error {
 	r := newReader(reply)
 	fields := r.Array()
 	a.ahead.Store(r.Int64())
@@ -188,8 +210,8 @@ func (h *hosting) deliver(a *attached, reply []byte, foreign *bool) error {
 				o.err = cause
 			}
 			if j.entry.holds && o.err == nil {
-				adopted, err := h.adopt(o.value)
-				if *foreign = *foreign || adopted; err != nil {
+				found, err := h.adopt(o.value)
+				if *held = *held || found; err != nil {
 					o = outcome{kind: Failed, err: err}
 				}
 			}
@@ -204,15 +226,16 @@ func (h *hosting) deliver(a *attached, reply []byte, foreign *bool) error {
 
 // adopt takes references to what is in a result and belongs to other managers, as long as the pool's manager keeps that
 // alive: until outcomes are taken again. The references to what is its own have come with the reply.
-func (h *hosting) adopt(encoded []byte) (adopted bool, err error) {
+// It reports whether there are any proxies.
+func (h *hosting) adopt(encoded []byte) (found bool, err error) {
 	tokens, err := wire.FindTokens(encoded)
-	if err != nil {
+	if err != nil || len(tokens) == 0 {
 		return false, err
 	}
 	here := h.proxy.Token().Address
 	tokens = slices.DeleteFunc(tokens, func(t wire.Token) bool { return t.Address == here || t.ID == 0 })
 	if len(tokens) == 0 {
-		return false, nil
+		return true, nil
 	}
 	ctx, cancel := context.WithTimeout(h.lifetime, adoptTime)
 	defer cancel()
