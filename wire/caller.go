@@ -128,6 +128,7 @@ func (c *Caller) Call(ctx context.Context, object uint64, method string, argumen
 	if err := c.out.addWaiting(ctx, &outMessage{call: call, header: header, payload: argument}); err != nil {
 		return Reply{}, fmt.Errorf("wire: call %s: %w", method, err)
 	}
+	c.out.flush()
 	select {
 	case reply := <-p.reply:
 		return reply.result(ctx, method)

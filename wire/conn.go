@@ -8,12 +8,14 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 )
 
 // A Conn sends and receives frames over a network connection. One goroutine may read while any number write.
 type Conn struct {
 	conn     net.Conn
-	reader   *bufio.Reader // of the one goroutine that reads
+	raw      syscall.RawConn // to write without waiting; nil where that cannot be
+	reader   *bufio.Reader   // of the one goroutine that reads
 	maxFrame atomic.Int64
 	close    func() error
 
@@ -36,7 +38,11 @@ const (
 // maxFrame limits the payload of each frame in both directions, in bytes without the header; 0 means
 // [DefaultMaxFrame].
 func NewConn(c net.Conn, maxFrame int64) *Conn {
-	conn := &Conn{conn: c, reader: bufio.NewReaderSize(c, readBuffer), close: sync.OnceValue(c.Close)}
+	conn := &Conn{conn: c, close: sync.OnceValue(c.Close)}
+	if s, ok := c.(syscall.Conn); ok && writesDirectly {
+		conn.raw, _ = s.SyscallConn() // without it there is a goroutine to write
+	}
+	conn.reader = bufio.NewReaderSize(c, readBuffer)
 	conn.SetMaxFrame(maxFrame)
 	return conn
 }
@@ -182,6 +188,34 @@ func (c *Conn) writeFrames(frames net.Buffers) error {
 		}
 	}
 	return c.broken
+}
+
+// direct reports whether tryWrite is of any use.
+func (c *Conn) direct() bool { return c.raw != nil }
+
+// tryWrite writes as much of frames that are complete with their headers as the network takes at once, and leaves the rest.
+// It reports whether nothing is left. What fails, writeFrames will find out.
+func (c *Conn) tryWrite(frames *[]byte) (whole bool) {
+	if !c.writeMu.TryLock() {
+		return false
+	}
+	defer c.writeMu.Unlock()
+	if c.broken != nil {
+		return false
+	}
+	_ = c.raw.Write(func(fd uintptr) bool {
+		*frames = (*frames)[writeOnce(fd, *frames):]
+		return true // in any case: this does not wait
+	})
+	return len(*frames) == 0
+}
+
+// frameBuffered reports whether ReadFrame would return a frame without asking the network.
+func (c *Conn) frameBuffered() bool {
+	buffered := c.reader.Buffered()
+	head, _ := c.reader.Peek(min(buffered, longHeader))
+	length, size, err := readFrameHeader(head)
+	return err != nil || size <= buffered && length <= int64(buffered-size)
 }
 
 // Close closes the network connection, which ends every ReadFrame and WriteFrame with an error that wraps

@@ -51,9 +51,12 @@ type outbox struct {
 	watch   *time.Timer   // set while more than the limit is waiting
 	room    chan struct{} // closed when waiting shrinks; nil while nobody waits for it
 	last    bool          // what was told is still to be written, though the outbox is closed
+	held    bool          // whoever has called hold will call release
+	writing bool          // somebody writes what is in vector, and looks for more then
+	begin   bool          // vector has something that was not written yet
 	closed  error
 
-	// Of the running goroutine alone.
+	// Of the one who writes alone.
 	frames  []byte
 	vector  net.Buffers
 	drained int
@@ -67,7 +70,13 @@ func newOutbox(c *Conn, limit, window int64) *outbox {
 func (o *outbox) add(m *outMessage) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.addLocked(m)
+	if err := o.addLocked(m); err != nil {
+		return err
+	}
+	if !o.held {
+		o.signal()
+	}
+	return nil
 }
 
 func (o *outbox) addLocked(m *outMessage) error {
@@ -84,7 +93,6 @@ func (o *outbox) addLocked(m *outMessage) error {
 	if o.stall > 0 && o.waiting > o.limit && o.watch == nil {
 		o.watchLocked()
 	}
-	o.signal()
 	return nil
 }
 
@@ -114,7 +122,7 @@ func (o *outbox) watchLocked() {
 	})
 }
 
-// addWaiting is add that waits until no more than the limit is waiting, or ctx ends.
+// addWaiting is add that waits until no more than the limit is waiting, or ctx ends. Flush is to be called after it.
 func (o *outbox) addWaiting(ctx context.Context, m *outMessage) error {
 	for {
 		o.mu.Lock()
@@ -140,6 +148,10 @@ func (o *outbox) awaitRoom() error {
 	for {
 		o.mu.Lock()
 		room, err := o.fullLocked(), o.closed
+		if room != nil && o.held {
+			o.held = false
+			o.signal()
+		}
 		o.mu.Unlock()
 		if room == nil {
 			return err

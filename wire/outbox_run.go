@@ -1,23 +1,100 @@
 package wire
 
+// directSize is up to how many bytes whoever has queued something writes by himself.
+const directSize = 16 << 10
+
 // run writes until end is called or writing fails, and returns why.
 func (o *outbox) run() error {
 	for range o.work {
 		for {
-			more, err := o.gather()
+			more, err := o.next()
 			if err != nil {
 				return err
 			}
 			if !more {
 				break
 			}
-			if err := o.conn.writeFrames(o.vector); err != nil {
+			err = o.conn.writeFrames(o.vector)
+			o.wrote()
+			if err != nil {
 				o.end(err)
 				return o.why()
 			}
 		}
 	}
 	return nil
+}
+
+// next has vector filled with the frames of the next batch, and makes its caller the one who writes, unless there is
+// another, who will see to everything, or nothing is left.
+func (o *outbox) next() (more bool, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.closed != nil && !o.last:
+		return false, o.closed
+	case o.writing:
+		return false, nil
+	case o.begin: // a part of it was written
+		o.begin = false
+	default:
+		o.gatherLocked(batchSize)
+	}
+	o.writing = len(o.vector) != 0
+	return o.writing, nil
+}
+
+// wrote ends what next has begun.
+func (o *outbox) wrote() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.writing = false
+}
+
+// hold keeps the writing goroutine asleep, because its caller will soon call release.
+func (o *outbox) hold() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.held = true
+}
+
+// release is flush after hold.
+func (o *outbox) release() {
+	o.mu.Lock()
+	o.held = false
+	o.mu.Unlock()
+	o.flush()
+}
+
+// flush writes what is queued, as far as that takes no wait, and has the writing goroutine woken for the rest: for a few
+// small messages that saves waking it.
+func (o *outbox) flush() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for round := 0; !o.writing && o.closed == nil && !o.emptyLocked(); round++ {
+		if round == directRounds || o.begin || !o.conn.direct() || o.waiting > directSize {
+			o.signal()
+			return
+		}
+		o.gatherLocked(directSize)
+		o.writing = true
+		o.mu.Unlock()
+		whole := len(o.vector) == 1 && o.conn.tryWrite(&o.vector[0])
+		o.mu.Lock()
+		o.writing = false
+		if !whole || o.closed != nil {
+			o.begin = !whole
+			o.signal()
+			return
+		}
+	}
+}
+
+// directRounds is how often flush looks for what others have queued meanwhile.
+const directRounds = 4
+
+func (o *outbox) emptyLocked() bool {
+	return !o.begin && len(o.queue) == 0 && len(o.large) == 0 && len(o.urgent) == 0
 }
 
 // why returns the first reason for the end.
@@ -27,25 +104,20 @@ func (o *outbox) why() error {
 	return o.closed
 }
 
-// gather fills vector with the frames of the next batch.
-func (o *outbox) gather() (more bool, err error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+// gatherLocked fills vector with the frames of the next batch, of so many bytes or a little more.
+func (o *outbox) gatherLocked(most int) {
 	clear(o.vector[:cap(o.vector)]) // of what belonged to callers
 	o.vector, o.frames, o.drained = o.vector[:0], o.frames[:0], 0
-	switch {
-	case o.last:
+	if o.last {
 		o.last = false
 		o.urgentLocked()
 		o.toldLocked()
-		o.flush()
-		return true, nil
-	case o.closed != nil:
-		return false, o.closed
+		o.join()
+		return
 	}
 	o.urgentLocked()
 	taken := 0
-	for size := 0; size < batchSize; {
+	for size := 0; size < most; {
 		o.beginLocked()
 		if len(o.queue) == 0 {
 			break
@@ -59,8 +131,7 @@ func (o *outbox) gather() (more bool, err error) {
 		o.shrinkLocked(taken)
 	}
 	o.written++
-	o.flush()
-	return len(o.vector) != 0, nil
+	o.join()
 }
 
 // urgentLocked takes what overtakes the messages.
@@ -132,12 +203,12 @@ func (o *outbox) frameOf(header, payload []byte) {
 		o.frames = append(o.frames, payload...)
 		return
 	}
-	o.flush()
+	o.join()
 	o.vector = append(o.vector, payload)
 }
 
-// flush moves the frames that were put together to the vector.
-func (o *outbox) flush() {
+// join moves the frames that were put together to the vector.
+func (o *outbox) join() {
 	if len(o.frames) > o.drained {
 		o.vector = append(o.vector, o.frames[o.drained:])
 		o.drained = len(o.frames)

@@ -126,10 +126,14 @@ func (s *server) read(in *inbox[requestHeader]) error {
 		if err := s.out.awaitRoom(); err != nil {
 			return err
 		}
+		if !s.conn.frameBuffered() {
+			s.out.release()
+		}
 		frame, err := s.conn.ReadFrame(buf)
 		if err != nil {
 			return err
 		}
+		s.out.hold()
 		buf = frame
 		var kept bool
 		switch kindOf(frame) {

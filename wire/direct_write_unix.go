@@ -1,0 +1,19 @@
+//go:build unix
+
+package wire
+
+import "syscall"
+
+// writesDirectly says that writeOnce does something.
+const writesDirectly = true
+
+// writeOnce writes to a descriptor that does not block, and returns how many bytes that has taken.
+func writeOnce(fd uintptr, p []byte) int {
+	for {
+		n, err := syscall.Write(int(fd), p)
+		if err == syscall.EINTR { //nolint:errorlint // the system's own error
+			continue
+		}
+		return max(n, 0)
+	}
+}
