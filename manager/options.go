@@ -70,8 +70,9 @@ type Options struct {
 	// MaxCalls is how many calls of one session may be in progress; 0 means wire.DefaultMaxCalls.
 	MaxCalls int
 
-	// OutputLimit is how many bytes of results may wait for a client. While there are more, none of its further calls is
-	// begun, and when it takes nothing for wire.DefaultStallTimeout, its session ends. 0 means wire.DefaultOutputLimit.
+	// OutputLimit is how many bytes of results may wait for a client, if there are several. While there are more, none of
+	// its further calls is begun, and when it takes nothing for wire.DefaultStallTimeout, its session ends. 0 means
+	// wire.DefaultOutputLimit.
 	OutputLimit int64
 
 	// Logger is told of sessions and of connections that were refused; nil is told nothing. Start's process has none.

@@ -258,6 +258,34 @@ func TestAClientThatDoesNotReadIsDropped(t *testing.T) {
 	}
 }
 
+// A client that is stopped while one result is on its way finds it, whatever its size.
+func TestAClientThatIsStoppedInALargeResultIsKept(t *testing.T) {
+	near, far := connPair(t, 0)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- Serve(context.Background(), far, func(r *Request) { r.Answer(Reply{Payload: make([]byte, 4<<20)}) },
+			&ServeOptions{OutputLimit: 1 << 20, StallTimeout: 80 * time.Millisecond})
+	}()
+	request, err := (&requestHeader{kindRequest, 1, 0, "x", 0}).MarshalMsg(nil)
+	if err := errors.Join(err, near.WriteFrame([]byte(preface)), near.WriteFrame(request)); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.NewTimer(400 * time.Millisecond)
+	defer timer.Stop()
+	<-timer.C
+	var buf []byte
+	for left := 4 << 20; left > 0; {
+		if buf, err = near.ReadFrame(buf); err != nil {
+			t.Fatal(err)
+		}
+		left -= min(len(buf), segmentSize)
+	}
+	_ = near.Close()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 // A client that reads slowly, and never nothing, is waited for.
 func TestAClientThatReadsSlowlyIsKept(t *testing.T) {
 	near, far := connPair(t, 0)

@@ -34,7 +34,7 @@ type outMessage struct {
 // message in turn. Its owner runs it in one goroutine; the other methods are safe for concurrent use.
 type outbox struct {
 	conn  *Conn
-	limit int64         // bytes that may be waiting before one more message
+	limit int64         // bytes that may be waiting, in more than one message
 	stall time.Duration // for which a peer may read nothing while more than the limit is waiting; 0 is for ever
 	work  chan struct{} // holds one value when there may be something to write
 
@@ -90,7 +90,7 @@ func (o *outbox) addLocked(m *outMessage) error {
 		o.queue = append(o.queue, m)
 	}
 	o.waiting += messageCost + int64(len(m.payload))
-	if o.stall > 0 && o.waiting > o.limit && o.watch == nil {
+	if o.stall > 0 && o.watch == nil && o.overLocked() {
 		o.watchLocked()
 	}
 	return nil
@@ -105,7 +105,7 @@ func (o *outbox) watchLocked() {
 		switch {
 		case o.closed != nil:
 			return
-		case o.waiting <= o.limit:
+		case !o.overLocked():
 			o.watch = nil
 			return
 		case o.written != seen:
@@ -162,13 +162,18 @@ func (o *outbox) awaitRoom() error {
 
 // fullLocked returns nil when there is room, or no use in waiting for it, and else what is closed when there may be some.
 func (o *outbox) fullLocked() <-chan struct{} {
-	if o.closed != nil || o.waiting <= o.limit {
+	if o.closed != nil || !o.overLocked() {
 		return nil
 	}
 	if o.room == nil {
 		o.room = make(chan struct{})
 	}
 	return o.room
+}
+
+// overLocked reports whether more is waiting than may be. A single message is not too much, whatever its size.
+func (o *outbox) overLocked() bool {
+	return o.waiting > o.limit && len(o.queue)+len(o.large) > 1
 }
 
 // overtake queues a frame that goes before all messages.

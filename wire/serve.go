@@ -19,8 +19,8 @@ type ServeOptions struct {
 	// InputLimit is how many bytes the arguments of calls may have together that have not arrived whole. More ends the
 	// connection. The default is the most that a Caller of the same limit for frames sends.
 	InputLimit int64
-	// OutputLimit is how many bytes of results may wait for a client. While there are more, no further call of the client is
-	// read, and if it takes none of them for StallTimeout, the connection ends.
+	// OutputLimit is how many bytes of results may wait for a client, if there are several. While there are more, no
+	// further call of the client is read, and if it takes none of them for StallTimeout, the connection ends.
 	OutputLimit  int64
 	StallTimeout time.Duration
 }
