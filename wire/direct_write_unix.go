@@ -11,7 +11,7 @@ const writesDirectly = true
 func writeOnce(fd uintptr, p []byte) int {
 	for {
 		n, err := syscall.Write(int(fd), p)
-		if err == syscall.EINTR { //nolint:errorlint // the system's own error
+		if err == syscall.EINTR {
 			continue
 		}
 		return max(n, 0)
