@@ -49,8 +49,8 @@ type GoOptions[T any] struct {
 // Methods may take a context first, which ends when the caller gives up or dies, and otherwise arguments of any types
 // that can travel, of which the last may be variadic. They may return a value, an error, or both. Each call has a
 // goroutine of its own, so *T has to be safe for concurrent use. A method that panics is an error with its stack at the
-// caller, and nothing more. One that does not heed its context is waited for as long as Options.VerdictTimeout lets it,
-// and then the caller gets its context's error while the method goes on.
+// caller, and nothing more. One that does not heed its context is waited for half of the manager's
+// Options.VerdictTimeout, and then the caller gets its context's error while the method goes on.
 //
 // Where *T is an io.Closer, it is closed when the last reference to the object has gone.
 //

@@ -78,8 +78,8 @@ func (m *Manager) Process() *spawn.Process {
 // what was held through it is not.
 func (m *Manager) Lost() <-chan struct{} { return m.link.caller.Lost() }
 
-// Ping asks the manager for an answer. Its errors are those of every call: they wrap ErrManagerLost, ErrClosed, or ctx's
-// cause.
+// Ping asks the manager for an answer, and blocks until that has come or ctx ends. Its errors are those of every call:
+// they wrap ErrManagerLost, ErrClosed, or ctx's cause.
 func (m *Manager) Ping(ctx context.Context) error {
 	_, err := m.link.call(ctx, serverObject, methodPing, nil)
 	return err
@@ -131,8 +131,8 @@ func (m *Manager) Wait(ctx context.Context) error {
 }
 
 // Shutdown ends the manager, for all its clients. The owner of the process asks it to end, then terminates it, then kills
-// it, and all at once when ctx ends; any other client asks and waits for the end of its session. It returns nil if the
-// manager has ended, or had before, and closes m.
+// it, and all at once when ctx ends; any other client asks and waits for the end of its session, or of ctx. It blocks until
+// then. It returns nil if the manager has ended, or had before, and closes m.
 func (m *Manager) Shutdown(ctx context.Context) error {
 	if m.owned != nil {
 		return errors.Join(m.owned.shutdown(ctx), m.closeSession())
@@ -151,8 +151,9 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 }
 
 // Close ends the session: the manager drops its references, holds and waits, and proxies of it fail with ErrClosed.
-// Where Start has made the Manager, its process is killed with it; Shutdown is the gentle way. A handle that came with a
-// message or from Proxy.Manager is only a view, and Close does nothing to it. Later calls return what the first did.
+// Where Start has made the Manager, its process is killed with it, and Close blocks until that and all that it had started
+// are gone; Shutdown is the gentle way. A handle that came with a message or from Proxy.Manager is only a view, and Close
+// does nothing to it. Later calls return what the first did.
 func (m *Manager) Close() error {
 	var err error
 	if m.owned != nil {

@@ -51,10 +51,11 @@ type Options struct {
 	InsecureTCP bool
 
 	// Grace is how long the manager has to end: for what runs in it, and for its process as a whole.
+	// 0 means DefaultGrace.
 	Grace time.Duration
 
 	// TransitGrace is how long an object outlives the death of a process that had sent a proxy for it on its way,
-	// for the receiver to take it up. See the package's section on proxies.
+	// for the receiver to take it up. See the package's section on proxies. 0 means DefaultTransitGrace.
 	TransitGrace time.Duration
 
 	// HandshakeTimeout bounds the handshake of a connection; 0 means wire.DefaultAuthTimeout.

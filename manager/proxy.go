@@ -184,7 +184,7 @@ func (p *Proxy) Clone() (*Proxy, error) {
 func (p *Proxy) Equal(other *Proxy) bool { return p.Token() == other.Token() }
 
 // Manager returns a handle of the session that the proxy uses, for making further objects next to this one. It need not
-// be closed.
+// be closed. It asks nobody. The error wraps ErrClosed, for a proxy that was closed, or says that it is the zero Proxy.
 func (p *Proxy) Manager() (*Manager, error) {
 	h, err := p.use()
 	if err != nil {

@@ -80,8 +80,8 @@ func (r *registry) reserve(s *Session, h *Host, kind *registeredType, q *createR
 		return nil, false, errSessionEnded
 	}
 	if e := r.names[q.Name]; e != nil && q.Name != "" {
-		if e.kind != kind || e.argument != string(q.Argument) || e.pinned != q.Pinned {
-			return nil, false, fmt.Errorf("%w: %q is a %s", ErrExists, q.Name, e.kind.Name)
+		if err := e.differs(kind, q); err != nil {
+			return nil, false, err
 		}
 		r.referLocked(s, e)
 		return e, false, nil
@@ -99,6 +99,21 @@ func (r *registry) reserve(s *Session, h *Host, kind *registeredType, q *createR
 	r.objects.set(e.id, e)
 	r.referLocked(s, e)
 	return e, true, nil
+}
+
+// differs returns an error when an entry is not what is asked for under its name.
+func (e *entry) differs(kind *registeredType, q *createRequest) error {
+	switch {
+	case e.kind != kind:
+		return fmt.Errorf("%w: %q is a %s", ErrExists, q.Name, e.kind.Name)
+	case e.argument != string(q.Argument):
+		return fmt.Errorf("%w: the %s %q was made with other parameters", ErrExists, e.kind.Name, q.Name)
+	case e.pinned && !q.Pinned:
+		return fmt.Errorf("%w: the %s %q is pinned: ask for it as Pinned too", ErrExists, e.kind.Name, q.Name)
+	case q.Pinned && !e.pinned:
+		return fmt.Errorf("%w: the %s %q is not pinned", ErrExists, e.kind.Name, q.Name)
+	}
+	return nil
 }
 
 // complete ends what reserve began. An object that could not be made vanishes for all who have waited for it, with what it

@@ -134,15 +134,15 @@ func TestNamedObjects(t *testing.T) {
 	if !a.Equal(b) {
 		t.Errorf("%v and %v have one name", a, b)
 	}
-	for name, create := range map[string]func() (*manager.Proxy, error){
-		"type":     func() (*manager.Proxy, error) { return manager.Create(ctx, m, "gate", nil, named) },
-		"argument": func() (*manager.Proxy, error) { return manager.Create(ctx, m, "box", []byte{1}, named) },
-		"pinned": func() (*manager.Proxy, error) {
+	for says, create := range map[string]func() (*manager.Proxy, error){
+		"is a box":         func() (*manager.Proxy, error) { return manager.Create(ctx, m, "gate", nil, named) },
+		"other parameters": func() (*manager.Proxy, error) { return manager.Create(ctx, m, "box", []byte{1}, named) },
+		"is not pinned": func() (*manager.Proxy, error) {
 			return manager.Create(ctx, m, "box", nil, &manager.ObjectOptions{Name: "the box", Pinned: true})
 		},
 	} {
-		if _, err := create(); !errors.Is(err, manager.ErrExists) {
-			t.Errorf("another %s: %v", name, err)
+		if _, err := create(); !errors.Is(err, manager.ErrExists) || !strings.Contains(err.Error(), says) {
+			t.Errorf("got %v, and want that the object %s", err, says)
 		}
 	}
 	a.Close()
@@ -160,6 +160,10 @@ func TestNamedObjects(t *testing.T) {
 	}
 	again := must(manager.Create(ctx, other, "box", nil, pinned))
 	again.Close()
+	unpinned := &manager.ObjectOptions{Name: "pinned"}
+	if _, err := manager.Create(ctx, m, "box", nil, unpinned); !errors.Is(err, manager.ErrExists) || !strings.Contains(err.Error(), "as Pinned too") {
+		t.Errorf("a pinned object, asked for as one that is not: %v", err)
+	}
 }
 
 func TestInfo(t *testing.T) {

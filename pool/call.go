@@ -57,8 +57,9 @@ func (f *Function[A, R]) Map(ctx context.Context, p Runner, inputs []A) ([]R, er
 	return m.result.Get(context.WithoutCancel(ctx))
 }
 
-// MapAsync is Map without the wait for its end. It reads inputs until the last task is in the pool's
-// queue: leave the slice unchanged until the result is there.
+// MapAsync is Map without the wait for its end: it blocks for a Hosted's manager alone, at most until ctx ends. A
+// goroutine, for which the pool's Shutdown and Close wait, reads inputs until the last task is in the pool's
+// queue: leave the slice unchanged until the result is there. Errors: why the pool takes no task at all.
 func (f *Function[A, R]) MapAsync(ctx context.Context, p Runner, inputs []A) (*AsyncResult[[]R], error) {
 	m, err := f.newMap(ctx, p, len(inputs))
 	if err != nil {
@@ -76,7 +77,8 @@ func (f *Function[A, R]) MapAsync(ctx context.Context, p Runner, inputs []A) (*A
 // been taken from the Iterator: it may be endless. When it blocks it cannot be interrupted: a closed
 // Iterator leaves it, and it ends at its next yield. A panic in it is raised by Next.
 //
-// The context governs all tasks. The Iterator must be read to its end or closed.
+// IMap blocks for a Hosted's manager alone, at most until ctx ends, and leaves errors to the Iterator. The context
+// governs all tasks. The Iterator must be read to its end or closed.
 func (f *Function[A, R]) IMap(ctx context.Context, p Runner, inputs iter.Seq[A]) *Iterator[R] {
 	return f.iterate(ctx, p, infallible(inputs), true)
 }

@@ -55,7 +55,8 @@
 //
 // What a task returns reaches its caller as *RemoteError, with the message, the codes of the sentinels that it
 // wraps (see RegisterError), and after a panic the worker's stack. ErrTaskTimeout, *WorkerLostError,
-// ErrPoolBroken, ErrClosed and ErrTaskTooLarge are the pool's own.
+// ErrPoolBroken, ErrClosed and ErrTaskTooLarge are the pool's own; ErrCutShort is an Iterator's, ErrNotReady an
+// AsyncResult's, ErrOtherBuild and those of package manager a Hosted's.
 //
 // # Shutdown
 //

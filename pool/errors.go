@@ -89,6 +89,7 @@ type TaskError struct {
 	Err   error // why its task failed
 }
 
+// Error names the position of the input and says why its task failed.
 func (e *TaskError) Error() string { return fmt.Sprintf("task %d: %v", e.Index, e.Err) }
 
 // Unwrap returns the task's own error.
@@ -101,6 +102,7 @@ type MapError struct {
 	Failed []*TaskError // those that failed, by position
 }
 
+// Error says how many tasks failed, and why the first of them.
 func (e *MapError) Error() string {
 	if len(e.Failed) == 1 {
 		return fmt.Sprintf("pool: 1 of %d tasks failed: %v", e.Tasks, e.Failed[0])

@@ -53,7 +53,7 @@ func NewHosted(ctx context.Context, m *manager.Manager, o *Options, object *mana
 }
 
 // Stats asks what the pool has done and is doing, for all its clients. It blocks until the manager has answered or ctx
-// ends.
+// ends. Errors wrap manager.ErrManagerLost, manager.ErrClosed or ctx's cause.
 func (h *Hosted) Stats(ctx context.Context) (Stats, error) {
 	var s Stats
 	reply, err := h.use().invoke(ctx, methodStats)
@@ -81,7 +81,7 @@ func (h *Hosted) Shutdown(ctx context.Context) error {
 }
 
 // Terminate ends the pool for all its clients at once, as Pool.Close does. It blocks until no process of the pool is
-// left, or ctx ends.
+// left, or ctx ends, when it goes on without the caller. Errors: as Stats'.
 func (h *Hosted) Terminate(ctx context.Context) error {
 	_, err := h.use().invoke(ctx, methodTerminate)
 	return err

@@ -18,18 +18,20 @@ import (
 // goes to another process, which can wait for it there. The task is cancelled when nobody refers to the result any more:
 // when all handles are closed, or the processes that had them have died. It does not keep the pool: with the pool's last
 // handle, what has not ended fails with ErrClosed, and what has ended can still be taken. It is safe for concurrent use.
+//
+// The errors of its calls wrap manager.ErrManagerLost, manager.ErrClosed for a handle that was closed, or ctx's cause.
 type SharedResult[R any] struct {
 	proxy *manager.Proxy
 }
 
 // SharedIterator yields the results of many tasks of a hosted pool to any number of processes, each result to one of
-// them. What is said of SharedResult holds here.
+// them. What is said of SharedResult holds here: it travels, it does not keep the pool, and it is safe for concurrent use.
 type SharedIterator[R any] struct {
 	proxy *manager.Proxy
 }
 
 // ApplyShared submits one task to a hosted pool and returns its result to come as a shared object. It blocks while the
-// pool's queue is full, or until ctx ends, which has no influence on the task afterwards. The caller closes the result.
+// pool's queue is full, at most until ctx ends, which has no influence on the task afterwards. The caller closes the result.
 // Errors: as ApplyAsync's.
 func (f *Function[A, R]) ApplyShared(ctx context.Context, h *Hosted, arg A) (*SharedResult[R], error) {
 	p, err := f.share(ctx, h, []A{arg}, modeOrdered)
@@ -143,7 +145,7 @@ func (r *SharedResult[R]) UnmarshalMsg(src []byte) (rest []byte, err error) {
 
 // Next blocks until the next result is there, and returns it: a task's own error is in Result.Err. At the end the error
 // is io.EOF. When ctx ends first the error is its cause, and Next may be called again. A result that is on its way to a
-// process that dies is gone with it.
+// process that dies is gone with it. An input that was not read to its end is an error that wraps [ErrCutShort].
 func (it *SharedIterator[R]) Next(ctx context.Context) (Result[R], error) {
 	return askOutcome[R](ctx, it.proxy, methodNext)
 }

@@ -134,7 +134,8 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 
 // Close ends the pool at once: tasks that wait fail with ErrClosed, running ones are cancelled and, as
 // Options.Grace says, ended with their workers. It blocks until no process of the pool is left and every callback
-// has returned. After Shutdown it does nothing. It may be called more than once and from any goroutine.
+// has returned. After Shutdown it does nothing. It always returns nil, and may be called more than once and from
+// any goroutine.
 func (p *Pool) Close() error { return p.terminate(ErrClosed) }
 
 func (p *Pool) terminate(reason error) error {

@@ -22,6 +22,7 @@ const (
 
 var outcomeNames = [outcomeKinds]string{"done", "failed", "lost", "timed out", "cancelled", "abandoned"}
 
+// String returns the outcome's name in lower case.
 func (o Outcome) String() string {
 	if int(o) < len(outcomeNames) {
 		return outcomeNames[o]

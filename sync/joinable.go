@@ -66,8 +66,8 @@ func (q *JoinableQueue[T]) TryGetItem(ctx context.Context) (item Item[T], ok boo
 	return item, item.number != 0, failed(typeJoinableQueue, "TryGetItem", err)
 }
 
-// All returns a sequence that gets values until the queue is closed and empty. It blocks as Get does; where Get fails, it
-// yields the error, and ends.
+// All returns a sequence that gets values until the queue is closed and nothing can come any more. Each needs its TaskDone.
+// It blocks as Get does; where Get fails otherwise, it yields the error, and ends.
 func (q *JoinableQueue[T]) All(ctx context.Context) iter.Seq2[T, error] { return all(ctx, q.Get) }
 
 // TaskDone says that a value that was got needs nothing more: the one that this process has had longest, or if it has

@@ -12,8 +12,8 @@ import (
 type Option func(*manager.ObjectOptions)
 
 // Named gives an object a name, by which other programs find it: where the manager has an object of that name, the
-// constructor returns a proxy for it, if it is of the same type and was made with the same parameters, and otherwise an
-// error that wraps manager.ErrExists.
+// constructor returns a proxy for it, if it is of the same type and was made with the same parameters, element types
+// and options, [Pinned] among them, and otherwise an error that wraps manager.ErrExists.
 func Named(name string) Option { return func(o *manager.ObjectOptions) { o.Name = name } }
 
 // Pinned keeps an object for as long as its manager lives. Others go when nobody refers to them any more.

@@ -68,7 +68,7 @@ func (q *Queue[T]) TryPut(ctx context.Context, value T) (bool, error) {
 
 // Get takes the first value. It blocks until those who came before have had theirs and there is one, or ctx ends; a value
 // that won the race against the end of ctx is returned with a nil error. The error wraps ErrClosed when the queue is closed
-// and empty. It is not waited for what others have just been handed: if they die with it, whoever asks later gets it.
+// and empty. Get does not wait for what others were handed and may still bring back by dying: whoever asks later gets that.
 func (q *Queue[T]) Get(ctx context.Context) (T, error) {
 	item, err := q.get(ctx, "Get")
 	return item.Value, failed(typeQueue, "Get", err)
@@ -92,8 +92,8 @@ func (q *Queue[T]) TryGetItem(ctx context.Context) (item Item[T], ok bool, err e
 	return item, item.number != 0, failed(typeQueue, "TryGetItem", err)
 }
 
-// All returns a sequence that gets values until the queue is closed and empty. It blocks as Get does; where Get fails, it
-// yields the error, and ends.
+// All returns a sequence that gets values until the queue is closed and empty. It blocks as Get does; where Get fails
+// otherwise, it yields the error, and ends.
 func (q *Queue[T]) All(ctx context.Context) iter.Seq2[T, error] { return all(ctx, q.Get) }
 
 // Len returns how many items are in the queue. It may be out of date when it returns.

@@ -23,7 +23,7 @@ func NewRLock(ctx context.Context, m *manager.Manager, options ...Option) (*RLoc
 	return &RLock{*p}, nil
 }
 
-// Acquire takes the lock for an owner. It blocks until those who came before have had it, or ctx ends, but not while the
+// Acquire takes the lock for an owner, which is to come from [NewOwner]: nil is an error. It blocks until those who came before have had it, or ctx ends, but not while the
 // owner itself has it; an acquisition that won the race against the end of ctx is returned with a nil error.
 func (l *RLock) Acquire(ctx context.Context, owner *Owner) (*Held, error) {
 	h, err := l.acquire(ctx, "Acquire", owner)

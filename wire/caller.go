@@ -282,7 +282,7 @@ func (c *Caller) Err() error {
 }
 
 // Close closes the connection: calls in flight end with an error that wraps ErrClosed. It waits for the Caller's
-// goroutines, and, if something was told since the last message, up to closeLimit for the server to take it. It returns
+// goroutines, and, if something was told since the last message, up to 200 ms for the server to take it. It returns
 // nil. It is safe for concurrent use and may be called again.
 func (c *Caller) Close() error {
 	c.mu.Lock()

@@ -31,8 +31,8 @@ type Request struct {
 type Handler func(r *Request)
 
 // InGoroutines returns a Handler that runs h in a goroutine for each call. ctx ends when the caller gives up, its
-// connection is gone, or serving ends: h, if it was not carried out, then returns ErrorReply(ctx.Err()), and if it was, what
-// it returns ever. It must return soon, since Serve waits for it.
+// connection is gone, or serving ends: h then returns ErrorReply(ctx.Err()) if it has carried out nothing, and its result
+// as ever if it has. It must return soon, since Serve waits for it.
 func InGoroutines(h func(ctx context.Context, r *Request) Reply) Handler {
 	return func(r *Request) {
 		if r.Refused() {
