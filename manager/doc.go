@@ -36,8 +36,8 @@
 // # Sessions
 //
 // A client's connection is one session, which any number of goroutines use at once: a call that waits delays no other,
-// of this or any other session, and neither does a client that has stopped or does not read. Calls that are made
-// at the same time have no order.
+// of this or any other session, and a client that has stopped or does not read delays its own session alone. The calls of
+// a session begin in the order in which they have arrived: those that goroutines make at the same time have none.
 //
 // What a client has belongs to its session: references, what it holds, its place in queues. When the session ends,
 // because the client closes it, dies or is cut off, the manager takes all of that back at once. When the manager dies,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/multiproc-go/multiproc/manager"
@@ -96,6 +97,42 @@ func ExampleSharedResult() {
 	// Output:
 	// 3 <nil>
 	// true <nil>
+}
+
+// Each result of a shared iterator goes to one caller of Next, in whichever process.
+func ExampleSharedIterator() {
+	ctx := context.Background()
+	m, err := manager.Start(ctx, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer m.Close()
+	h, err := pool.NewHosted(ctx, m, &pool.Options{Workers: 1}, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer h.Close()
+
+	results, err := countWords.IMapShared(ctx, h, []string{"one", "two words"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer results.Close()
+	for {
+		result, err := results.Next(ctx)
+		if err != nil {
+			fmt.Println(errors.Is(err, io.EOF))
+			break
+		}
+		fmt.Println(result.Index, result.Value, result.Err)
+	}
+	// Output:
+	// 0 1 <nil>
+	// 1 2 <nil>
+	// true
 }
 
 // A sequence that is shared is read by the process that has it, as fast as all together take results.
