@@ -67,7 +67,7 @@ func TestNearDeadlineBehindAFarOne(t *testing.T) {
 func TestLargeArgumentsArrive(t *testing.T) {
 	for _, workers := range []int{1, 2} {
 		p := newPool(t, &pool.Options{Workers: workers})
-		const size = 200 << 20
+		const size = 80 << 20
 		r, err := length.ApplyAsync(t.Context(), p, make([]byte, size))
 		if err != nil {
 			t.Fatal(err)

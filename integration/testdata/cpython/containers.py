@@ -6,7 +6,7 @@ from proxies import raise_as, timed_out
 from session import Proxy, RemoteError
 from values import Reader, pack
 
-END = (1 << 62) - 1  # an index that is behind any end
+END = (1 << 31) - 1  # an index that is behind any end, also for a manager whose int has 32 bits
 
 
 class Queue(Proxy):
