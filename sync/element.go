@@ -1,11 +1,15 @@
 package sync
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 
 	"github.com/multiproc-go/multiproc/wire"
 )
+
+// errZeroValue is what a call says of which the argument cannot even be encoded, since nobody made the proxy.
+var errZeroValue = errors.New("the proxy refers to nothing: it is the zero value")
 
 // An element knows how values of a type are encoded in shared objects: so that what is equal in Go is equal there.
 type element[T any] struct {
@@ -23,6 +27,9 @@ func elementOf[T any]() (element[T], error) {
 
 // encode appends a value to a message.
 func (e element[T]) encode(m message, v T) (message, error) {
+	if e.codec == nil {
+		return nil, errZeroValue
+	}
 	from := len(m)
 	encoded, err := e.codec.Append(m, &v)
 	if err != nil {
