@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/multiproc-go/multiproc/wire"
 )
@@ -67,7 +68,7 @@ func replaceSocket(path string, options *wire.ListenOptions) (l *wire.Listener, 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, directory.Close()) }() // which ends the turn
-	if err := syscall.Flock(int(directory.Fd()), syscall.LOCK_EX); err != nil {
+	if err := lockSoon(directory); err != nil {
 		return nil, fmt.Errorf("lock %s: %w", directory.Name(), err)
 	}
 	probe, err := net.Dial("unix", path)
@@ -85,6 +86,28 @@ func replaceSocket(path string, options *wire.ListenOptions) (l *wire.Listener, 
 		return nil, err
 	}
 	return wire.Listen(context.Background(), "unix", path, options)
+}
+
+// lockTurn is how long somebody may take who replaces a socket in the same directory.
+const lockTurn = 2 * time.Second
+
+// lockSoon locks a directory. It waits for those who replace a socket there, and not for others who keep it locked.
+func lockSoon(directory *os.File) error {
+	deadline := time.NewTimer(lockTurn)
+	defer deadline.Stop()
+	ticker := time.NewTicker(lockTurn / 400)
+	defer ticker.Stop()
+	for {
+		err := syscall.Flock(int(directory.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-deadline.C:
+			return err
+		}
+	}
 }
 
 // cleanUp removes what listen has made, as far as the listener does not.

@@ -58,7 +58,7 @@ const (
 
 // WorkerStats is one worker's part.
 type WorkerStats struct {
-	PID       int // 0 while there is no process
+	PID       int // 0 while there is no process: not to be signalled then, since 0 is the caller's own group
 	State     WorkerState
 	Function  string        // what it runs, when busy
 	Age       time.Duration // how long it has been running that

@@ -32,7 +32,7 @@ const (
 type CallOptions struct {
 	// VerdictTimeout is how long a call whose context ended waits for the server to say whether it was carried out.
 	// After it, or as long without progress of a reply that has begun, the connection is lost. While other replies arrive,
-	// it is ten times that.
+	// it is sixty times that.
 	VerdictTimeout time.Duration
 	// OutputLimit is how many bytes of arguments may wait to be written before a further Call has to wait.
 	OutputLimit int64
@@ -211,7 +211,7 @@ func (c *Caller) giveUp(ctx context.Context, call uint64, p *pending, method str
 				timer.Reset(c.verdict)
 				continue
 			}
-			c.end(fmt.Errorf("%w: no verdict over a cancelled call within %v", ErrConnectionLost, c.verdict))
+			c.end(fmt.Errorf("%w: no verdict over a cancelled call within %v", ErrConnectionLost, c.verdict*time.Duration(1+verdictPatience-patience)))
 		}
 	}
 }
@@ -302,7 +302,7 @@ func (c *Caller) Close() error {
 }
 
 // verdictPatience is how many times a verdict may take VerdictTimeout while other replies arrive.
-const verdictPatience = 10
+const verdictPatience = 60
 
 // closeLimit is how long a server that reads nothing delays Close.
 const closeLimit = 200 * time.Millisecond
