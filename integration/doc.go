@@ -20,4 +20,7 @@
 //
 // cpython_test.go is one more kind: it has the machine's python3 run CPython's own tests of its managers against ours, over
 // the client in testdata/cpython, and cpython_cases_test.go is the table of what is not run, or differs.
+//
+// chaos_test.go kills and stops processes at random. MULTIPROC_CHAOS_SEED repeats what it did to whom, and
+// MULTIPROC_CHAOS_TIME has it go on for so long. passing_table_test.go lets each end of each way of a proxy die.
 package integration

@@ -33,9 +33,9 @@ func newManager(t testing.TB) *manager.Manager {
 				t.Logf("the manager at the end: %+v, %v", info, err)
 			}
 		}()
-		hostedEventually(t, "no object is left in the manager", func() bool {
-			n, err := m.NumberOfObjects(context.Background())
-			return n == 0 && err == nil
+		hostedEventually(t, "no object is left in the manager, and no proxy is on its way", func() bool {
+			info, err := m.Info(context.Background())
+			return err == nil && len(info.Objects) == 0 && info.InTransit == 0
 		})
 		if err := m.Shutdown(context.Background()); err != nil {
 			t.Error(err)

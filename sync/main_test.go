@@ -52,7 +52,12 @@ type host struct {
 // the test made have ended.
 func newHost(t testing.TB) *host {
 	t.Helper()
-	server := must(manager.NewServer(nil))
+	return newHostWith(t, nil)
+}
+
+func newHostWith(t testing.TB, o *manager.Options) *host {
+	t.Helper()
+	server := must(manager.NewServer(o))
 	served := make(chan error, 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { served <- server.Serve(ctx) }()
@@ -97,8 +102,10 @@ func (h *host) until(what string, so func(*manager.Info) bool) {
 
 func (h *host) expectEmpty() {
 	h.t.Helper()
-	h.until("no object is left", func(i *manager.Info) bool { return len(i.Objects) == 0 })
+	h.until("no object is left, and no proxy is on its way", isEmpty)
 }
+
+func isEmpty(i *manager.Info) bool { return len(i.Objects) == 0 && i.InTransit == 0 }
 
 // untilWaiting waits until so many calls wait at objects.
 func (h *host) untilWaiting(n int) {

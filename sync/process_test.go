@@ -16,21 +16,6 @@ import (
 	mpsync "github.com/multiproc-go/multiproc/sync"
 )
 
-// startManager starts a manager in a process of its own, which ends with the test.
-func startManager(t testing.TB) *manager.Manager {
-	t.Helper()
-	m, err := manager.Start(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := m.Shutdown(context.Background()); err != nil && !errors.Is(err, manager.ErrManagerLost) {
-			t.Error(err)
-		}
-	})
-	return m
-}
-
 // start runs a registered function in a process, which is killed with the test at the latest.
 func start[A any](t testing.TB, entry *spawn.Entry[A], arg A) *spawn.Process {
 	t.Helper()
