@@ -14,7 +14,7 @@ import (
 type hostedOptions struct {
 	Name                                string
 	Workers, Procs, MaxTasksPerChild    int
-	MemoryLimit                         int64
+	MemoryLimit, MaxMemory              int64
 	Initializer                         string
 	Argument                            []byte
 	TaskTimeout, Grace, StartTimeout    time.Duration
@@ -48,6 +48,7 @@ func appendHostedOptions(o *Options) ([]byte, error) {
 	}
 	t := hostedOptions{
 		Name: o.Name, Workers: o.Workers, Procs: o.Procs, MaxTasksPerChild: o.MaxTasksPerChild, MemoryLimit: o.MemoryLimit,
+		MaxMemory:   o.MaxMemory,
 		TaskTimeout: o.TaskTimeout, Grace: o.Grace, StartTimeout: o.StartTimeout, QueueTasks: o.QueueTasks,
 		StartFailures: o.StartFailures, QueueBytes: o.QueueBytes, ResultBytes: o.ResultBytes, MaxPayload: o.MaxPayload,
 		Spawn: s,
@@ -85,6 +86,7 @@ func readHostedOptions(encoded []byte) (*Options, error) {
 	}
 	o := &Options{
 		Name: t.Name, Workers: t.Workers, Procs: t.Procs, MaxTasksPerChild: t.MaxTasksPerChild, MemoryLimit: t.MemoryLimit,
+		MaxMemory:   t.MaxMemory,
 		TaskTimeout: t.TaskTimeout, Grace: t.Grace, StartTimeout: t.StartTimeout, QueueTasks: t.QueueTasks,
 		StartFailures: t.StartFailures, QueueBytes: t.QueueBytes, ResultBytes: t.ResultBytes, MaxPayload: t.MaxPayload,
 	}

@@ -37,6 +37,14 @@ type Options struct {
 	// the collector work harder near the limit; it kills nothing. Default: none.
 	MemoryLimit int64
 
+	// MaxMemory, in bytes, is how much memory each worker may use together with all that it has started; pages that
+	// several of them share count once. Whoever uses more is killed with its tree and replaced, and the task that
+	// ran fails with a *MemoryLimitError. Workers are looked at some twenty times a second from when they are ready,
+	// so that a quick one may have used more by then. Go's own limit in a worker is 90 % of it, unless MemoryLimit
+	// says otherwise. What lies in files in memory (/dev/shm) and is not mapped is not counted. Linux alone; elsewhere it
+	// is refused. Default: no limit.
+	MaxMemory int64
+
 	// Initializer runs in each worker before its first task; a worker whose initializer fails does not
 	// start. Made by RegisterInitializer.
 	Initializer *Initializer
@@ -135,6 +143,7 @@ func (o *Options) validate() error {
 	fault(o.MaxPayload < 0, "MaxPayload is %d; it cannot be negative", o.MaxPayload)
 	fault(o.StartTimeout < 0, "StartTimeout is %v; it cannot be negative", o.StartTimeout)
 	fault(o.StartFailures < 0, "StartFailures is %d; it cannot be negative", o.StartFailures)
+	faults = append(faults, o.validateMemory())
 	if s := o.Spawn; s != nil {
 		if err := s.Validate(); err != nil {
 			faults = append(faults, fmt.Errorf("pool: Spawn: %w", err))

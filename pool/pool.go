@@ -46,6 +46,7 @@ type Pool struct {
 	submitted  uint64
 	failures   int // starts in a row without a Hello, and those of them that somebody killed
 	kills      int
+	useless    int // workers in a row that used too much memory without running a task
 	living     int // workers that said Hello
 	wasQuiet   bool
 }
@@ -81,6 +82,7 @@ func New(ctx context.Context, o *Options) (*Pool, error) {
 	p.lifetime, p.stop = context.WithCancelCause(context.Background())
 	p.ahead.Store(int64(options.Workers))
 	p.finalizer = finalize.Register(finalize.PriorityPool, func(context.Context) error { return p.terminate(ErrClosed) })
+	p.announceMemory()
 	p.start()
 	select {
 	case <-p.started:

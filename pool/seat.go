@@ -35,8 +35,17 @@ func (s *seat) run() error {
 		starting := p.starting.Add(-1)
 		switch {
 		case err == nil:
-			failures = 0
 			s.employ(l)
+			err = l.useless()
+			if hopeless := p.judgeUse(err); hopeless {
+				return p.fallen(err)
+			}
+			if err == nil {
+				failures = 0
+				continue
+			}
+			failures++
+			s.pause(failures)
 			continue
 		case p.lifetime.Err() != nil:
 			continue // the start was cut short
@@ -58,7 +67,9 @@ func (s *seat) employ(l *link) {
 	s.link.Store(l)
 	p.options.Logger.Info("worker started", "pool", p.options.Name, "seat", s.number, "pid", l.process.PID())
 	unwatch := context.AfterFunc(p.lifetime, l.dismiss)
+	unlimit := l.limitMemory()
 	l.serve()
+	unlimit()
 	unwatch()
 	p.mu.Lock()
 	p.living--
@@ -139,7 +150,7 @@ func (s *seat) spawnOptions() *spawn.Options {
 	}
 	made.Name = fmt.Sprintf("%s-%d", o.Name, s.number+1)
 	made.Procs = o.Procs
-	made.MemoryLimit = o.MemoryLimit
+	made.MemoryLimit = o.softMemoryLimit()
 	made.Grace = o.Grace
 	return &made
 }

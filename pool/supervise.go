@@ -328,6 +328,9 @@ func (l *link) loseLocked(t task) outcome {
 	if s := l.condemned; s != nil && s.sequence == l.base {
 		return outcome{kind: s.kind, err: s.cause}
 	}
+	if o, ok := l.outOfMemoryLocked(t); ok {
+		return o
+	}
 	if l.pool.refused() {
 		return outcome{kind: Abandoned, err: l.pool.refusal()}
 	}

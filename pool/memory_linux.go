@@ -1,0 +1,4 @@
+package pool
+
+// canSample says that finalize.Census works here.
+const canSample = true
