@@ -31,6 +31,7 @@ type link struct {
 	early      []byte // a large payload that came before its record was looked at
 	unreadable error  // why the data connection must not be read any more
 	goroutines stdsync.WaitGroup
+	group      *cgroup     // the worker's own, or nil
 	measured   measurement // of the memory sampler alone
 	timer      *time.Timer // calls tick
 

@@ -1,11 +1,14 @@
 package pool
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/multiproc-go/multiproc/finalize"
+	"github.com/multiproc-go/multiproc/spawn"
 )
 
 // softShare is which part of MaxMemory Go's own memory limit is, in percent: the collector works harder before the
@@ -17,6 +20,9 @@ func (o *Options) memoryMechanism() MemoryMechanism {
 	if o.MaxMemory == 0 {
 		return MemoryUnlimited
 	}
+	if o.Cgroup != "" {
+		return MemoryCgroup
+	}
 	return MemorySampling
 }
 
@@ -24,6 +30,9 @@ func (o *Options) memoryMechanism() MemoryMechanism {
 func (o *Options) validateMemory() error {
 	if o.MaxMemory < 0 {
 		return fmt.Errorf("pool: MaxMemory is %d bytes; it cannot be negative", o.MaxMemory)
+	}
+	if o.Cgroup != "" && o.MaxMemory == 0 {
+		return errors.New("pool: Cgroup is set and MaxMemory is not; the cgroups are for that limit")
 	}
 	if o.MaxMemory > 0 && !canSample {
 		return errors.New("pool: MaxMemory is set; the memory of a worker and of what it starts can be limited on Linux alone")
@@ -44,6 +53,47 @@ func (p *Pool) announceMemory() {
 	if m := p.options.memoryMechanism(); m != MemoryUnlimited {
 		p.options.Logger.Info("workers' memory is limited", "pool", p.options.Name, "bytes", p.options.MaxMemory,
 			"mechanism", string(m))
+	}
+}
+
+// openCgroups prepares the user's directory, if there is one.
+func (p *Pool) openCgroups() (err error) {
+	if p.options.memoryMechanism() == MemoryCgroup {
+		p.cgroups, err = openCgroups(p.options.Cgroup, p.options.MaxMemory)
+	}
+	return err
+}
+
+// kernelVerdict returns what the kernel did about the memory of the process, by its cgroup.
+func (p *Pool) kernelVerdict(g *cgroup, pid int) *MemoryLimitError {
+	if g == nil {
+		return nil
+	}
+	kills, err := g.oomKills()
+	if err != nil {
+		p.options.Logger.Error("cannot read what the kernel did in a worker's cgroup", "pool", p.options.Name, "error", err)
+	}
+	if kills == 0 {
+		return nil
+	}
+	limit := p.options.MaxMemory
+	return &MemoryLimitError{PID: pid, Used: max(g.peak(), limit), Limit: limit, Mechanism: MemoryCgroup}
+}
+
+// hearKernel blames a worker that is gone for its use of memory, if that is why the kernel killed it.
+func (l *link) hearKernel() {
+	excess := l.pool.kernelVerdict(l.group, l.process.PID())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if excess != nil && l.fault == nil {
+		l.fault = excess
+	}
+}
+
+// dissolve removes the cgroup of a worker that is gone.
+func (l *link) dissolve() {
+	if err := l.group.remove(); err != nil {
+		l.pool.options.Logger.Error("cannot remove a worker's cgroup", "pool", l.pool.options.Name, "error", err)
 	}
 }
 
@@ -153,4 +203,27 @@ func (p *Pool) judgeUse(fault error) bool {
 	}
 	p.useless++
 	return p.living == 0 && p.starting.Load() == 0 && p.useless >= p.options.StartFailures
+}
+
+// startIn starts a worker, in a cgroup of its own where the kernel limits its memory.
+func (s *seat) startIn(ctx context.Context, argument []byte, files []*os.File) (*cgroup, *spawn.Process, error) {
+	group, err := s.pool.cgroups.create()
+	if err != nil {
+		return nil, nil, fmt.Errorf("pool: cannot make a cgroup for a worker: %w", err)
+	}
+	options := s.spawnOptions()
+	if group != nil {
+		options.Cgroup = group.file()
+	}
+	process, err := spawn.StartRole(ctx, workerRole, argument, files, options)
+	if err == nil {
+		return group, process, nil
+	}
+	var start *spawn.StartError
+	if errors.As(err, &start) {
+		if excess := s.pool.kernelVerdict(group, start.Exit.PID); excess != nil {
+			err = fmt.Errorf("%w: %w", excess, err)
+		}
+	}
+	return nil, nil, errors.Join(err, group.remove())
 }

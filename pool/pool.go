@@ -21,6 +21,7 @@ type Pool struct {
 	starting  atomic.Int64 // workers that are being started
 	ahead     atomic.Int64 // sum of how many tasks the links may send ahead
 	finalizer *finalize.Finalizer
+	cgroups   *cgroups // nil unless the kernel limits the workers' memory
 
 	lifetime context.Context // ends when the pool is to end
 	stop     context.CancelCauseFunc
@@ -77,6 +78,9 @@ func New(ctx context.Context, o *Options) (*Pool, error) {
 		quiet:   make(chan struct{}),
 		started: make(chan struct{}),
 		ended:   make(chan struct{}),
+	}
+	if err := p.openCgroups(); err != nil {
+		return nil, err
 	}
 	p.calledBack = stdsync.NewCond(&p.mu)
 	p.lifetime, p.stop = context.WithCancelCause(context.Background())

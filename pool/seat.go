@@ -117,8 +117,7 @@ func (s *seat) connect(memory *shared, files *[]*os.File) (*link, error) {
 	ctx, cancel := context.WithTimeoutCause(s.pool.lifetime, s.pool.options.StartTimeout,
 		fmt.Errorf("%w, which is %v", errNotReady, s.pool.options.StartTimeout))
 	defer cancel()
-	process, err := spawn.StartRole(ctx, workerRole, argument,
-		[]*os.File{theirData, theirControl, (*files)[0]}, s.spawnOptions())
+	group, process, err := s.startIn(ctx, argument, []*os.File{theirData, theirControl, (*files)[0]})
 	if err != nil {
 		return nil, joinClose(err, data, control)
 	}
@@ -126,8 +125,9 @@ func (s *seat) connect(memory *shared, files *[]*os.File) (*link, error) {
 	if err != nil {
 		kill, cancel := context.WithTimeout(context.Background(), killTime)
 		defer cancel()
-		return nil, errors.Join(err, process.KillTree(kill))
+		return nil, errors.Join(err, process.KillTree(kill), group.remove())
 	}
+	l.group = group
 	return l, nil
 }
 
@@ -199,7 +199,7 @@ const killsAllowed = 10
 // killedFromOutside reports whether a worker that did not start was ended by a signal that is not the pool's.
 func killedFromOutside(err error) bool {
 	var start *spawn.StartError
-	if errors.Is(err, errNotReady) || !errors.As(err, &start) {
+	if errors.Is(err, errNotReady) || errors.Is(err, ErrMemoryLimit) || !errors.As(err, &start) {
 		return false
 	}
 	return start.Exit.Signal == syscall.SIGKILL || start.Exit.Signal == syscall.SIGTERM
