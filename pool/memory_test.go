@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -40,7 +41,7 @@ var (
 
 	// childHoards has a child in a session of its own do it, which leaves a child behind that waits.
 	childHoards = pool.RegisterNamed("test.childHoards", func(ctx context.Context, n int) (string, error) {
-		script := fmt.Sprintf("sleep 1000 & x=$(head -c %d /dev/zero | tr '\\0' x); sleep 1000", n)
+		script := fmt.Sprintf("sleep %[2]s & x=$(head -c %[1]d /dev/zero | tr '\\0' x); sleep %[2]s", n, uncommonTime)
 		c := exec.Command("/bin/sh", "-c", script)
 		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		return "", c.Run()
@@ -82,6 +83,24 @@ var (
 		return debug.SetMemoryLimit(-1), nil
 	})
 )
+
+// uncommonTime is how many seconds the children of childHoards sleep, and nobody else's.
+const uncommonTime = "86399.8642"
+
+// sleepers returns the processes that sleep for so long.
+func sleepers(t *testing.T) (found []string) {
+	t.Helper()
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range lines {
+		if line, err := os.ReadFile(path); err == nil && strings.Contains(string(line), uncommonTime) {
+			found = append(found, path)
+		}
+	}
+	return found
+}
 
 // mapsVariable makes the test binary map descriptor 3, touch all of it, say so and wait.
 const mapsVariable = "POOL_TEST_MAPS"
@@ -126,6 +145,7 @@ func TestMemoryLimit(t *testing.T) {
 	first := overLimit(t, err, "test.hoards", limit)
 	_, err = childHoards.Apply(t.Context(), p, 200*mebibyte)
 	overLimit(t, err, "test.childHoards", limit)
+	hostedEventually(t, "nothing is left of the tree", func() bool { return len(sleepers(t)) == 0 })
 	if got, err := uses.Apply(t.Context(), p, 4*mebibyte); err != nil || got != 4*mebibyte {
 		t.Errorf("a task below the limit: %d, %v", got, err)
 	}
