@@ -40,6 +40,9 @@
 //	tree := finalize.Tree{Roots: []finalize.Identity{id}, Marks: []string{mark}}
 //	killed, err := tree.Kill(ctx)
 //
+// A [Census] tells who belongs to many trees, and how much memory they use, in one
+// pass.
+//
 // A process is known by its [Identity], pid and start time, and signals go
 // through a pidfd whose identity has been verified: a pid that the kernel has
 // given to another process is never shot.

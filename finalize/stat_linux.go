@@ -12,6 +12,7 @@ type stat struct {
 	flags      uint64
 	threads    int
 	start      uint64
+	resident   uint64 // pages
 	exitSignal int
 
 	environStart, environEnd uint64 // 0 in the middle of an exec, or if we may not know
@@ -68,7 +69,7 @@ func parseStat(line []byte) (s stat, ok bool) {
 // set takes one field, counted as in proc(5), and reports false for a malformed one.
 func (s *stat) set(field int, text []byte) bool {
 	switch field {
-	case 3, 4, 5, 6, 9, 20, 22, 38, 50, 51:
+	case 3, 4, 5, 6, 9, 20, 22, 24, 38, 50, 51:
 	default:
 		return true
 	}
@@ -90,6 +91,8 @@ func (s *stat) set(field int, text []byte) bool {
 		s.threads = int(value)
 	case 22:
 		s.start = value
+	case 24:
+		s.resident = value
 	case 38:
 		s.exitSignal = int(value)
 	case 50:

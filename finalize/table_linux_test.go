@@ -81,7 +81,7 @@ func TestSpreadOverGroups(t *testing.T) {
 func TestParseStat(t *testing.T) {
 	const rest = ` S 5 6 7 0 -1 4194304 98 0 0 0 0 0 0 0 20 0 3 0 151510 3133440 394 1 2 3 4 0 0 0 0 0 0 0 0 0 -1 0 0 0 0 0 0 1 2 3 4 5 140724803390148 140724803391467 0`
 	want := stat{
-		pid: 12, state: 'S', parent: 5, group: 6, session: 7, flags: 4194304, threads: 3, start: 151510,
+		pid: 12, state: 'S', parent: 5, group: 6, session: 7, flags: 4194304, threads: 3, start: 151510, resident: 394,
 		exitSignal: -1, environStart: 140724803390148, environEnd: 140724803391467,
 	}
 	for _, name := range []string{"cat", "a b", ") S 1 1 1 (", "", "(", ")", "new\nline"} {

@@ -43,7 +43,7 @@
 // it was running, and that one alone, fails with *WorkerLostError; results it had published are delivered, and
 // the rest is run by other workers. The pool starts a new worker in its place. A task past its deadline, or
 // cancelled, has its context cancelled; one that takes no notice is ended with its worker and with everything
-// the worker had started. A worker that was stopped (SIGSTOP) keeps no task but the one it had begun.
+// the worker had started; so is one whose worker uses more memory than MaxMemory, whatever it is doing. A worker that was stopped (SIGSTOP) keeps no task but the one it had begun.
 //
 // Every submitted task ends in exactly one Outcome. Stats counts them.
 //
@@ -54,7 +54,7 @@
 // # Errors
 //
 // What a task returns reaches its caller as *RemoteError, with the message, the codes of the sentinels that it
-// wraps (see RegisterError), and after a panic the worker's stack. ErrTaskTimeout, *WorkerLostError,
+// wraps (see RegisterError), and after a panic the worker's stack. ErrTaskTimeout, *WorkerLostError, *MemoryLimitError,
 // ErrPoolBroken, ErrClosed and ErrTaskTooLarge are the pool's own; ErrCutShort is an Iterator's, ErrNotReady an
 // AsyncResult's, ErrOtherBuild and those of package manager a Hosted's.
 //

@@ -118,6 +118,7 @@ const (
 	formFailed // the task's own error
 	formLost   // a *WorkerLostError
 	formPool   // an error of the pool itself
+	formMemory // a *MemoryLimitError
 )
 
 // appendOutcome appends a job's number, the task's index, the form and what came of the task.
@@ -125,6 +126,7 @@ func appendOutcome(dst []byte, number uint64, index int, o outcome, holds bool) 
 	dst = msgp.AppendInt(msgp.AppendUint64(dst, number), index)
 	dst = msgp.AppendUint8(dst, uint8(o.kind))
 	var lost *WorkerLostError
+	var excess *MemoryLimitError
 	switch {
 	case o.err == nil && holds:
 		return append(msgp.AppendUint8(dst, formHolds), o.value...)
@@ -132,6 +134,8 @@ func appendOutcome(dst []byte, number uint64, index int, o outcome, holds bool) 
 		return msgp.AppendBytes(msgp.AppendUint8(dst, formValue), o.value)
 	case errors.As(o.err, &lost):
 		return appendLost(msgp.AppendUint8(dst, formLost), lost)
+	case errors.As(o.err, &excess):
+		return appendExcess(msgp.AppendUint8(dst, formMemory), excess)
 	case o.kind == Failed && errors.As(o.err, new(*RemoteError)):
 		return msgp.AppendBytes(msgp.AppendUint8(dst, formFailed), wire.AppendError(nil, o.err))
 	}
@@ -148,6 +152,8 @@ func (r *reader) outcome() (number uint64, index int, o outcome) {
 		o.value = r.encoded(form == formHolds)
 	case formLost:
 		o.err = r.lost()
+	case formMemory:
+		o.err = r.excess()
 	case formFailed:
 		o.err = r.failure(func(e *RemoteError) error { return e })
 	default:
@@ -172,6 +178,19 @@ func (r *reader) lost() error {
 	return &WorkerLostError{
 		Function: r.Text(), PID: r.Int(), ExitCode: r.Int(), Signal: syscall.Signal(r.Int()),
 		Crash: r.Text(), Stderr: r.Text(), Cause: r.Text(),
+	}
+}
+
+func appendExcess(dst []byte, e *MemoryLimitError) []byte {
+	dst = msgp.AppendString(msgp.AppendArrayHeader(dst, 5), e.Function)
+	dst = msgp.AppendInt64(msgp.AppendInt64(msgp.AppendInt(dst, e.PID), e.Used), e.Limit)
+	return msgp.AppendString(dst, string(e.Mechanism))
+}
+
+func (r *reader) excess() error {
+	r.Array()
+	return &MemoryLimitError{
+		Function: r.Text(), PID: r.Int(), Used: r.Int64(), Limit: r.Int64(), Mechanism: MemoryMechanism(r.Text()),
 	}
 }
 

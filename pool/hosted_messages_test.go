@@ -44,6 +44,7 @@ func FuzzReadSubmission(f *testing.F) {
 func FuzzOutcome(f *testing.F) {
 	f.Add(appendOutcome(nil, 7, 1, outcome{value: []byte{1}}, true))
 	f.Add(appendOutcome(nil, 7, 1, outcome{kind: Lost, err: &WorkerLostError{Function: "f", PID: 9}}, false))
+	f.Add(appendOutcome(nil, 7, 1, outcome{kind: OutOfMemory, err: &MemoryLimitError{Function: "f", PID: 9, Used: 2, Limit: 1}}, false))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		r := newReader(src)
 		number, index, o := r.outcome()

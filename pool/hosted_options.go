@@ -14,8 +14,8 @@ import (
 type hostedOptions struct {
 	Name                                string
 	Workers, Procs, MaxTasksPerChild    int
-	MemoryLimit                         int64
-	Initializer                         string
+	MemoryLimit, MaxMemory              int64
+	Cgroup, Initializer                 string
 	Argument                            []byte
 	TaskTimeout, Grace, StartTimeout    time.Duration
 	QueueTasks, StartFailures           int
@@ -42,12 +42,18 @@ func appendHostedOptions(o *Options) ([]byte, error) {
 	if o.Logger != nil {
 		faults = append(faults, errors.New("pool: Logger is set; a hosted pool has none, because it is in another process: ask its Stats"))
 	}
+	cgroup := o.Cgroup
+	if cgroup != "" {
+		absolute, err := filepath.Abs(cgroup)
+		cgroup, faults = absolute, append(faults, err)
+	}
 	s, err := travelling(o.Spawn)
 	if err := errors.Join(append(faults, err)...); err != nil {
 		return nil, err
 	}
 	t := hostedOptions{
 		Name: o.Name, Workers: o.Workers, Procs: o.Procs, MaxTasksPerChild: o.MaxTasksPerChild, MemoryLimit: o.MemoryLimit,
+		MaxMemory: o.MaxMemory, Cgroup: cgroup,
 		TaskTimeout: o.TaskTimeout, Grace: o.Grace, StartTimeout: o.StartTimeout, QueueTasks: o.QueueTasks,
 		StartFailures: o.StartFailures, QueueBytes: o.QueueBytes, ResultBytes: o.ResultBytes, MaxPayload: o.MaxPayload,
 		Spawn: s,
@@ -65,6 +71,9 @@ func travelling(o *spawn.Options) (*hostedSpawn, error) {
 	}
 	if o.Stdout != nil || o.Stderr != nil {
 		return nil, errors.New("pool: Spawn.Stdout or Spawn.Stderr is set; a hosted pool's workers write where the manager does")
+	}
+	if o.Cgroup != nil {
+		return nil, errors.New("pool: Spawn.Cgroup is set; an open directory cannot be passed to the manager")
 	}
 	s := &hostedSpawn{
 		Dir: o.Dir, OwnEnv: o.Env != nil, Env: o.Env, Niceness: o.Niceness, Affinity: o.Affinity, Limits: o.Limits,
@@ -85,6 +94,7 @@ func readHostedOptions(encoded []byte) (*Options, error) {
 	}
 	o := &Options{
 		Name: t.Name, Workers: t.Workers, Procs: t.Procs, MaxTasksPerChild: t.MaxTasksPerChild, MemoryLimit: t.MemoryLimit,
+		MaxMemory: t.MaxMemory, Cgroup: t.Cgroup,
 		TaskTimeout: t.TaskTimeout, Grace: t.Grace, StartTimeout: t.StartTimeout, QueueTasks: t.QueueTasks,
 		StartFailures: t.StartFailures, QueueBytes: t.QueueBytes, ResultBytes: t.ResultBytes, MaxPayload: t.MaxPayload,
 	}

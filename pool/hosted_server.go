@@ -24,6 +24,7 @@ func init() {
 	wire.RegisterError("multiproc/pool.ErrClosed", ErrClosed)
 	wire.RegisterError("multiproc/pool.ErrPoolBroken", ErrPoolBroken)
 	wire.RegisterError("multiproc/pool.ErrTaskTimeout", ErrTaskTimeout)
+	wire.RegisterError("multiproc/pool.ErrMemoryLimit", ErrMemoryLimit)
 	wire.RegisterError("multiproc/pool.ErrOtherBuild", ErrOtherBuild)
 	wire.RegisterError("multiproc/pool.ErrCutShort", ErrCutShort)
 }

@@ -31,6 +31,8 @@ type link struct {
 	early      []byte // a large payload that came before its record was looked at
 	unreadable error  // why the data connection must not be read any more
 	goroutines stdsync.WaitGroup
+	group      *cgroup     // the worker's own, or nil
+	measured   measurement // of the memory sampler alone
 	timer      *time.Timer // calls tick
 
 	parked atomic.Bool // serve waits for the worker to ring
@@ -55,6 +57,7 @@ type link struct {
 	watchedBytes int64
 	watchedSince int64 // clock then
 	receiving    bool  // a large result is being read
+	charged      bool  // a task failed because the worker used too much memory
 	fault        error // why the pool itself ended the worker
 }
 

@@ -25,6 +25,9 @@ func (c checked) Run() int {
 }
 
 func TestMain(m *testing.M) {
+	if os.Getenv(mapsVariable) != "" {
+		mapShared()
+	}
 	// Workers of a test built with -race would each take a second to exit.
 	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
 		panic(err)

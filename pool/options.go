@@ -37,6 +37,21 @@ type Options struct {
 	// the collector work harder near the limit; it kills nothing. Default: none.
 	MemoryLimit int64
 
+	// MaxMemory, in bytes, is how much memory each worker may use together with all that it has started; pages that
+	// several of them share count once. Whoever uses more is killed with its tree and replaced, and the task that
+	// ran fails with a *MemoryLimitError. Workers are looked at some twenty times a second from when they are ready,
+	// so that a quick one may have used more by then; see Cgroup for how to have the kernel do it. Go's own limit in a worker is 90 % of it, unless MemoryLimit
+	// says otherwise. What lies in files in memory (/dev/shm) and is not mapped is not counted. Linux alone; elsewhere it
+	// is refused. Default: no limit.
+	MaxMemory int64
+
+	// Cgroup is a directory of cgroup v2 that this user may write to, with the memory controller and no processes in
+	// itself: one that systemd has delegated, say. Then the kernel keeps MaxMemory: each worker starts in a cgroup below
+	// it, which is killed as a whole when it needs more, and removed with the worker, and also what it started detached.
+	// The kernel counts files in memory as well. This process is not moved. It takes Linux 5.14. Default: none; the
+	// workers' memory is looked at.
+	Cgroup string
+
 	// Initializer runs in each worker before its first task; a worker whose initializer fails does not
 	// start. Made by RegisterInitializer.
 	Initializer *Initializer
@@ -135,6 +150,7 @@ func (o *Options) validate() error {
 	fault(o.MaxPayload < 0, "MaxPayload is %d; it cannot be negative", o.MaxPayload)
 	fault(o.StartTimeout < 0, "StartTimeout is %v; it cannot be negative", o.StartTimeout)
 	fault(o.StartFailures < 0, "StartFailures is %d; it cannot be negative", o.StartFailures)
+	faults = append(faults, o.validateMemory())
 	if s := o.Spawn; s != nil {
 		if err := s.Validate(); err != nil {
 			faults = append(faults, fmt.Errorf("pool: Spawn: %w", err))

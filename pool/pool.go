@@ -21,6 +21,7 @@ type Pool struct {
 	starting  atomic.Int64 // workers that are being started
 	ahead     atomic.Int64 // sum of how many tasks the links may send ahead
 	finalizer *finalize.Finalizer
+	cgroups   *cgroups // nil unless the kernel limits the workers' memory
 
 	lifetime context.Context // ends when the pool is to end
 	stop     context.CancelCauseFunc
@@ -46,6 +47,7 @@ type Pool struct {
 	submitted  uint64
 	failures   int // starts in a row without a Hello, and those of them that somebody killed
 	kills      int
+	useless    int // workers in a row that used too much memory without running a task
 	living     int // workers that said Hello
 	wasQuiet   bool
 }
@@ -77,10 +79,14 @@ func New(ctx context.Context, o *Options) (*Pool, error) {
 		started: make(chan struct{}),
 		ended:   make(chan struct{}),
 	}
+	if err := p.openCgroups(); err != nil {
+		return nil, err
+	}
 	p.calledBack = stdsync.NewCond(&p.mu)
 	p.lifetime, p.stop = context.WithCancelCause(context.Background())
 	p.ahead.Store(int64(options.Workers))
 	p.finalizer = finalize.Register(finalize.PriorityPool, func(context.Context) error { return p.terminate(ErrClosed) })
+	p.announceMemory()
 	p.start()
 	select {
 	case <-p.started:

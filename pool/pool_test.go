@@ -81,7 +81,7 @@ func newPool(t testing.TB, o *pool.Options) *pool.Pool {
 func balanced(t testing.TB, p *pool.Pool) {
 	t.Helper()
 	s := p.Stats()
-	if sum := s.Pending + s.Done + s.Failed + s.Lost + s.TimedOut + s.Cancelled + s.Abandoned; sum != s.Submitted {
+	if sum := s.Pending + s.Done + s.Failed + s.Lost + s.TimedOut + s.OutOfMemory + s.Cancelled + s.Abandoned; sum != s.Submitted {
 		t.Errorf("the books do not balance: %+v", s)
 	}
 }

@@ -35,8 +35,17 @@ func (s *seat) run() error {
 		starting := p.starting.Add(-1)
 		switch {
 		case err == nil:
-			failures = 0
 			s.employ(l)
+			err = l.useless()
+			if hopeless := p.judgeUse(err); hopeless {
+				return p.fallen(err)
+			}
+			if err == nil {
+				failures = 0
+				continue
+			}
+			failures++
+			s.pause(failures)
 			continue
 		case p.lifetime.Err() != nil:
 			continue // the start was cut short
@@ -58,7 +67,9 @@ func (s *seat) employ(l *link) {
 	s.link.Store(l)
 	p.options.Logger.Info("worker started", "pool", p.options.Name, "seat", s.number, "pid", l.process.PID())
 	unwatch := context.AfterFunc(p.lifetime, l.dismiss)
+	unlimit := l.limitMemory()
 	l.serve()
+	unlimit()
 	unwatch()
 	p.mu.Lock()
 	p.living--
@@ -106,8 +117,7 @@ func (s *seat) connect(memory *shared, files *[]*os.File) (*link, error) {
 	ctx, cancel := context.WithTimeoutCause(s.pool.lifetime, s.pool.options.StartTimeout,
 		fmt.Errorf("%w, which is %v", errNotReady, s.pool.options.StartTimeout))
 	defer cancel()
-	process, err := spawn.StartRole(ctx, workerRole, argument,
-		[]*os.File{theirData, theirControl, (*files)[0]}, s.spawnOptions())
+	group, process, err := s.startIn(ctx, argument, []*os.File{theirData, theirControl, (*files)[0]})
 	if err != nil {
 		return nil, joinClose(err, data, control)
 	}
@@ -115,8 +125,9 @@ func (s *seat) connect(memory *shared, files *[]*os.File) (*link, error) {
 	if err != nil {
 		kill, cancel := context.WithTimeout(context.Background(), killTime)
 		defer cancel()
-		return nil, errors.Join(err, process.KillTree(kill))
+		return nil, errors.Join(err, process.KillTree(kill), group.remove())
 	}
+	l.group = group
 	return l, nil
 }
 
@@ -139,7 +150,7 @@ func (s *seat) spawnOptions() *spawn.Options {
 	}
 	made.Name = fmt.Sprintf("%s-%d", o.Name, s.number+1)
 	made.Procs = o.Procs
-	made.MemoryLimit = o.MemoryLimit
+	made.MemoryLimit = o.softMemoryLimit()
 	made.Grace = o.Grace
 	return &made
 }
@@ -188,7 +199,7 @@ const killsAllowed = 10
 // killedFromOutside reports whether a worker that did not start was ended by a signal that is not the pool's.
 func killedFromOutside(err error) bool {
 	var start *spawn.StartError
-	if errors.Is(err, errNotReady) || !errors.As(err, &start) {
+	if errors.Is(err, errNotReady) || errors.Is(err, ErrMemoryLimit) || !errors.As(err, &start) {
 		return false
 	}
 	return start.Exit.Signal == syscall.SIGKILL || start.Exit.Signal == syscall.SIGTERM

@@ -15,12 +15,13 @@ const (
 	Failed                      // it returned an error, or panicked
 	Lost                        // its worker died while it ran
 	TimedOut                    // it passed its deadline
+	OutOfMemory                 // its worker used more memory than it may
 	Cancelled                   // its caller cancelled it
 	Abandoned                   // the pool was closed, or broke, before it ran to its end
 	outcomeKinds = iota
 )
 
-var outcomeNames = [outcomeKinds]string{"done", "failed", "lost", "timed out", "cancelled", "abandoned"}
+var outcomeNames = [outcomeKinds]string{"done", "failed", "lost", "timed out", "out of memory", "cancelled", "abandoned"}
 
 // String returns the outcome's name in lower case.
 func (o Outcome) String() string {
@@ -33,16 +34,18 @@ func (o Outcome) String() string {
 // Stats is what a pool has done and is doing, taken at one moment: Submitted is the sum of Pending and of the
 // outcomes.
 type Stats struct {
-	Submitted uint64
-	Pending   uint64 // waiting or running
-	Waiting   uint64 // of the pending: not sent to a worker yet
-	Done      uint64
-	Failed    uint64
-	Lost      uint64
-	TimedOut  uint64
-	Cancelled uint64
-	Abandoned uint64
-	Workers   []WorkerStats // one for each worker that the pool keeps
+	Submitted   uint64
+	Pending     uint64 // waiting or running
+	Waiting     uint64 // of the pending: not sent to a worker yet
+	Done        uint64
+	Failed      uint64
+	Lost        uint64
+	TimedOut    uint64
+	OutOfMemory uint64
+	Cancelled   uint64
+	Abandoned   uint64
+	Memory      MemoryMechanism // what keeps workers within MaxMemory
+	Workers     []WorkerStats   // one for each worker that the pool keeps
 }
 
 // WorkerState is what a worker is doing.
@@ -75,6 +78,7 @@ func (p *Pool) Stats() Stats {
 	s := Stats{
 		Submitted: p.submitted, Pending: uint64(waiting + p.inflight), Waiting: uint64(waiting),
 		Done: p.outcomes[Done], Failed: p.outcomes[Failed], Lost: p.outcomes[Lost], TimedOut: p.outcomes[TimedOut],
+		OutOfMemory: p.outcomes[OutOfMemory], Memory: p.options.memoryMechanism(),
 		Cancelled: p.outcomes[Cancelled], Abandoned: p.outcomes[Abandoned],
 	}
 	p.mu.Unlock()

@@ -181,6 +181,7 @@ func (l *link) within(over <-chan struct{}) bool {
 func (l *link) killTree() {
 	ctx, cancel := context.WithTimeout(context.Background(), killTime)
 	defer cancel()
+	_ = l.group.kill() // what follows finds all but what hides; the rest ends when the cgroup is removed
 	if err := l.process.KillTree(ctx); err != nil {
 		l.pool.options.Logger.Error("cannot kill a worker and what it started",
 			"pool", l.pool.options.Name, "pid", l.process.PID(), "error", err)
@@ -292,6 +293,7 @@ func (l *link) awaitExit() {
 // queue.
 func (l *link) bury() {
 	l.pool.forget(l)
+	l.hearKernel()
 	l.mu.Lock()
 	l.leaving, l.buried = true, true
 	l.timer.Stop()
@@ -318,6 +320,7 @@ func (l *link) bury() {
 	closeConns(l.data, l.control)
 	l.goroutines.Wait()
 	<-l.process.Swept()
+	l.dissolve()
 	if err := l.shared.close(); err != nil {
 		l.pool.options.Logger.Error("cannot unmap a worker's memory", "error", err)
 	}
@@ -327,6 +330,9 @@ func (l *link) bury() {
 func (l *link) loseLocked(t task) outcome {
 	if s := l.condemned; s != nil && s.sequence == l.base {
 		return outcome{kind: s.kind, err: s.cause}
+	}
+	if o, ok := l.outOfMemoryLocked(t); ok {
+		return o
 	}
 	if l.pool.refused() {
 		return outcome{kind: Abandoned, err: l.pool.refusal()}

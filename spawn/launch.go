@@ -92,12 +92,16 @@ func (l *launch) fork() (int, reaper, error) {
 	for _, fd := range fds {
 		attr.Files = append(attr.Files, uintptr(fd))
 	}
+	if err := enterCgroup(attr.Sys, l.options.Cgroup); err != nil {
+		return 0, nil, err
+	}
 	path, err := executable()
 	if err != nil {
 		return 0, nil, err
 	}
 	pid, reaper, err := forkExecOn(l.options.Affinity, path, []string{os.Args[0], l.name}, attr)
 	runtime.KeepAlive(l.files)
+	runtime.KeepAlive(l.options.Cgroup)
 	runtime.KeepAlive(l.stdio.keep)
 	if err != nil {
 		return 0, nil, fmt.Errorf("fork and exec %s: %w", path, err)

@@ -2,7 +2,9 @@ package spawn
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -36,4 +38,17 @@ func crashFile() (int, bool) {
 		fd, err = unix.MemfdCreate(name, unix.MFD_CLOEXEC)
 	}
 	return fd, err == nil
+}
+
+// enterCgroup has a process start in a cgroup, nil for its parent's.
+func enterCgroup(attr *syscall.SysProcAttr, cgroup *os.File) error {
+	if cgroup == nil {
+		return nil
+	}
+	fd, err := descriptor(cgroup)
+	if err != nil {
+		return fmt.Errorf("Options.Cgroup: %w", err)
+	}
+	attr.UseCgroupFD, attr.CgroupFD = true, fd
+	return nil
 }

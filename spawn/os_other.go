@@ -3,6 +3,8 @@
 package spawn
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"syscall"
 
@@ -42,3 +44,11 @@ func socketPair() (a, b int, err error) {
 
 // crashFile says that there are no memory files here: the tail of stderr is what tells of a crash.
 func crashFile() (int, bool) { return -1, false }
+
+// enterCgroup refuses a cgroup, which there is none of here.
+func enterCgroup(_ *syscall.SysProcAttr, cgroup *os.File) error {
+	if cgroup != nil {
+		return fmt.Errorf("Options.Cgroup: %w", errors.ErrUnsupported)
+	}
+	return nil
+}
