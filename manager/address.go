@@ -4,10 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 // An address is where a manager listens, as its parts.
@@ -39,20 +40,8 @@ func parseAddress(text string) (address, error) {
 // longestSocketPath is what fits every system's sockaddr_un, in bytes.
 const longestSocketPath = 100
 
-// privateDirectory makes a directory with permissions 0700 for a socket, whose path is short enough for one.
-func privateDirectory() (directory string, err error) {
-	parent := os.TempDir()
-	if len(parent)+len("/multiproc-4294967295/manager") > longestSocketPath {
-		parent = "/tmp"
-	}
-	if directory, err = os.MkdirTemp(parent, "multiproc-"); err != nil {
-		return "", fmt.Errorf("manager: a directory for the socket: %w", err)
-	}
-	return directory, nil
-}
-
-// socketIn returns the address of the socket in a private directory.
-func socketIn(directory string) address { return address{"unix", filepath.Join(directory, "manager")} }
+// socketIn returns the address of the socket in a folder.
+func socketIn(folder *wire.SocketFolder) address { return address{"unix", folder.Socket()} }
 
 // checkAdvertise finds what is wrong with Advertise.
 func (o *Options) checkAdvertise() error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/multiproc-go/multiproc/spawn"
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 // runServer is the body of a manager's process.
@@ -22,7 +23,11 @@ func runServer(ctx context.Context, child *spawn.Child) error {
 	if err != nil {
 		return err
 	}
-	server.directory = s.Directory // its owner may die first
+	if s.Directory != "" { // its owner may die first
+		if server.folder, err = wire.OpenSocketFolder(s.Directory); err != nil {
+			return errors.Join(err, server.Close())
+		}
+	}
 	if err := server.initialize(s.Initializer, s.Argument); err != nil {
 		return errors.Join(err, server.Close())
 	}

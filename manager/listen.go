@@ -16,10 +16,10 @@ import (
 // listen opens the server's listener.
 func (s *Server) listen() (err error) {
 	if s.options.Address == "" {
-		if s.directory, err = privateDirectory(); err != nil {
-			return err
+		if s.folder, err = wire.NewSocketFolder(); err != nil {
+			return fmt.Errorf("manager: %w", err)
 		}
-		s.address = socketIn(s.directory)
+		s.address = socketIn(s.folder)
 	} else if s.address, err = parseAddress(s.options.Address); err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (s *Server) listen() (err error) {
 	if s.address.network == "tcp" {
 		s.address.path = s.listener.Addr().String()
 	}
-	if s.directory != "" {
+	if s.folder != nil {
 		s.unname()
 	}
 	s.public = s.options.publicAddress(s.address, s.listener.Addr())
@@ -55,8 +55,8 @@ func (s *Server) unname() {
 	}
 	s.socket = socket
 	s.address.path = reachable
-	if err == nil && os.Remove(s.directory) == nil {
-		s.directory = ""
+	if err == nil && s.folder.Remove() == nil {
+		s.folder = nil
 	}
 }
 
@@ -115,10 +115,10 @@ func (s *Server) cleanUp() (err error) {
 	if s.socket != nil {
 		err = s.socket.Close()
 	}
-	if s.directory == "" {
+	if s.folder == nil {
 		return err
 	}
-	return errors.Join(err, os.RemoveAll(s.directory))
+	return errors.Join(err, s.folder.Remove())
 }
 
 // A credential is what it takes to connect to a manager, besides its address.

@@ -16,20 +16,20 @@ import (
 
 // A Server is a manager in the process that makes it. Its methods are safe for concurrent use.
 type Server struct {
-	options   Options
-	address   address  // where it listens
-	public    string   // what clients are told
-	socket    *os.File // by which a socket without a name is reached; or nil
-	directory string   // of the socket, to be removed at the end; or ""
-	key       []byte
-	since     time.Time
-	registry  *registry
-	listener  *wire.Listener
-	ctx       context.Context // ends when the server does
-	stop      context.CancelFunc
-	sessions  sync.WaitGroup // their goroutines
-	methods   sync.WaitGroup // goroutines of objects
-	close     func() error
+	options  Options
+	address  address            // where it listens
+	public   string             // what clients are told
+	socket   *os.File           // by which a socket without a name is reached; or nil
+	folder   *wire.SocketFolder // of the socket, to be removed at the end; or nil
+	key      []byte
+	since    time.Time
+	registry *registry
+	listener *wire.Listener
+	ctx      context.Context // ends when the server does
+	stop     context.CancelFunc
+	sessions sync.WaitGroup // their goroutines
+	methods  sync.WaitGroup // goroutines of objects
+	close    func() error
 
 	mu   sync.Mutex // guards the fields below
 	open map[uint64]*Session

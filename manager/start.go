@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/multiproc-go/multiproc/finalize"
 	"github.com/multiproc-go/multiproc/spawn"
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 // serverRole is the role of a manager's process.
@@ -39,9 +39,9 @@ type setup struct {
 // An ownedProcess is a manager's process as its owner sees it.
 type ownedProcess struct {
 	process   *spawn.Process
-	directory string // of its socket, or ""
+	folder    *wire.SocketFolder // of its socket, or nil
 	finalizer *finalize.Finalizer
-	cleaned   chan struct{} // closed when the process has ended and its directory is removed
+	cleaned   chan struct{} // closed when the process has ended and its folder is removed
 	problem   error         // of removing it
 }
 
@@ -61,14 +61,14 @@ func Start(ctx context.Context, o *Options) (*Manager, error) {
 	owned := &ownedProcess{cleaned: make(chan struct{})}
 	if s.Address == "" && !nameless {
 		// It is the owner who makes it, so that it can be removed however the manager ends.
-		if owned.directory, err = privateDirectory(); err != nil {
-			return nil, err
+		if owned.folder, err = wire.NewSocketFolder(); err != nil {
+			return nil, fmt.Errorf("manager: %w", err)
 		}
-		s.Address, s.Directory = socketIn(owned.directory).String(), owned.directory
+		s.Address, s.Directory = socketIn(owned.folder).String(), owned.folder.Path()
 	}
 	owned.process, err = spawn.StartRole(ctx, serverRole, encode(s), nil, options.process())
 	if err != nil {
-		return nil, errors.Join(err, owned.removeDirectory())
+		return nil, errors.Join(err, owned.removeFolder())
 	}
 	owned.finalizer = finalize.Register(finalize.PriorityManager, owned.end)
 	go owned.watch() // joined by those who wait for cleaned, as shutdown does
@@ -125,14 +125,14 @@ func (p *ownedProcess) watch() {
 	defer close(p.cleaned)
 	<-p.process.Done()
 	p.finalizer.Cancel()
-	p.problem = p.removeDirectory()
+	p.problem = p.removeFolder()
 }
 
-func (p *ownedProcess) removeDirectory() error {
-	if p.directory == "" {
+func (p *ownedProcess) removeFolder() error {
+	if p.folder == nil {
 		return nil
 	}
-	return os.RemoveAll(p.directory)
+	return p.folder.Remove()
 }
 
 // end is the finalizer.

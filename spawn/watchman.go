@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/multiproc-go/multiproc/finalize"
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 const (
@@ -30,6 +31,7 @@ func guardianMain(mark string, lifeline *os.File) int {
 	// What ends the program by way of its terminal is no reason for its guardian to go.
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	closeForeign()
+	go wire.RemoveAbandonedFolders() // it ends by itself or, in a file system that hangs, with this process
 	w := &watched{mark: mark, children: map[int]record{}}
 	conn := framed(lifeline)
 	var frame []byte

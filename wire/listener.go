@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 )
@@ -26,16 +24,16 @@ const maxHandshakes = 128
 // A Listener accepts connections and makes the handshakes of all of them at once, so that a silent or slow peer
 // delays no other. It is safe for concurrent use.
 type Listener struct {
-	listener  net.Listener
-	options   ListenOptions
-	directory string // to be removed, if not ""
-	ready     chan *Conn
-	ended     chan struct{} // closed when no more connections come, after fault is set
-	fault     error
-	ctx       context.Context // ends at Close
-	cancel    context.CancelFunc
-	close     func() error
-	running   sync.WaitGroup
+	listener net.Listener
+	options  ListenOptions
+	folder   *SocketFolder // to be removed, if not nil
+	ready    chan *Conn
+	ended    chan struct{} // closed when no more connections come, after fault is set
+	fault    error
+	ctx      context.Context // ends at Close
+	cancel   context.CancelFunc
+	close    func() error
+	running  sync.WaitGroup
 
 	mu      sync.Mutex // guards the field below
 	waiting []*handshake
@@ -46,7 +44,8 @@ type handshake struct{ cancel context.CancelCauseFunc }
 var errOvertaken = fmt.Errorf("%w: %d later connections came before it was done", ErrAuthentication, maxHandshakes)
 
 // Listen listens on "unix", "tcp", "tcp4" or "tcp6". With the network "unix" and no address the socket is in a new
-// directory that only this user can enter, and which Close removes. options may be nil. ctx bounds the call alone.
+// directory that only this user can enter, and which Close removes; if this process is killed, the next that makes one on
+// this host does (see SocketFolder). options may be nil. ctx bounds the call alone.
 // The caller owns the Listener. Faults of the options are reported all together.
 func Listen(ctx context.Context, network, address string, options *ListenOptions) (*Listener, error) {
 	var o ListenOptions
@@ -58,15 +57,15 @@ func Listen(ctx context.Context, network, address string, options *ListenOptions
 	}
 	l := &Listener{options: o, ready: make(chan *Conn), ended: make(chan struct{})}
 	if network == "unix" && address == "" {
-		directory, err := privateDirectory()
+		folder, err := NewSocketFolder()
 		if err != nil {
 			return nil, fmt.Errorf("wire: listen: %w", err)
 		}
-		l.directory, address = directory, filepath.Join(directory, "s")
+		l.folder, address = folder, folder.Socket()
 	}
 	var err error
 	if l.listener, err = new(net.ListenConfig).Listen(ctx, network, address); err != nil {
-		return nil, errors.Join(fmt.Errorf("wire: %w", err), l.removeDirectory())
+		return nil, errors.Join(fmt.Errorf("wire: %w", err), l.removeFolder())
 	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.close = sync.OnceValue(l.closeAll)
@@ -74,23 +73,11 @@ func Listen(ctx context.Context, network, address string, options *ListenOptions
 	return l, nil
 }
 
-// longestPath is what fits every system's sockaddr_un, in bytes.
-const longestPath = 100
-
-// privateDirectory makes a directory with permissions 0700, and a path that is short enough for a socket in it.
-func privateDirectory() (string, error) {
-	parent := os.TempDir()
-	if len(parent)+len("/multiproc-4294967295/s") > longestPath {
-		parent = "/tmp"
-	}
-	return os.MkdirTemp(parent, "multiproc-")
-}
-
-func (l *Listener) removeDirectory() error {
-	if l.directory == "" {
+func (l *Listener) removeFolder() error {
+	if l.folder == nil {
 		return nil
 	}
-	return os.RemoveAll(l.directory)
+	return l.folder.Remove()
 }
 
 // Addr returns the address that peers dial. The caller must not change it.
@@ -118,7 +105,7 @@ func (l *Listener) closeAll() error {
 	l.cancel()
 	err := l.listener.Close()
 	l.running.Wait()
-	if err := errors.Join(err, l.removeDirectory()); err != nil {
+	if err := errors.Join(err, l.removeFolder()); err != nil {
 		return fmt.Errorf("wire: close listener: %w", err)
 	}
 	return nil
