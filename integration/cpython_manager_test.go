@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/multiproc-go/multiproc/manager"
+	"github.com/multiproc-go/multiproc/multiproctest"
 	"github.com/multiproc-go/multiproc/pool"
 	"github.com/multiproc-go/multiproc/spawn"
 	mpsync "github.com/multiproc-go/multiproc/sync"
@@ -250,5 +251,5 @@ func TestCPythonInitializers(t *testing.T) {
 	h.Close()
 	expect("after a hosted pool's start", 3)
 	n.Close()
-	checkEmpty(t, m)
+	multiproctest.CheckManagerEmpty(t, m)
 }

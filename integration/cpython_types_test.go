@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/multiproc-go/multiproc/manager"
+	"github.com/multiproc-go/multiproc/multiproctest"
 	"github.com/multiproc-go/multiproc/spawn"
 	mpsync "github.com/multiproc-go/multiproc/sync"
 )
@@ -192,5 +193,5 @@ func TestCPythonNestedContainers(t *testing.T) {
 		t.Errorf("%v, %v", got, err)
 	}
 	check(errors.Join(q.Proxy.Close(), queues.Close(), outer.Close()))
-	checkEmpty(t, m)
+	multiproctest.CheckManagerEmpty(t, m)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/multiproc-go/multiproc/manager"
+	"github.com/multiproc-go/multiproc/multiproctest"
 	"github.com/multiproc-go/multiproc/pool"
 	"github.com/multiproc-go/multiproc/wire"
 )
@@ -69,6 +70,7 @@ func produceTally(ctx context.Context, near *manager.Proxy) (*manager.Proxy, err
 // custody is a manager and a pool for one test, at the end of which the manager must be empty.
 func custody(t *testing.T, o *pool.Options) (*manager.Manager, *pool.Pool) {
 	t.Helper()
+	multiproctest.CheckNothingLeft(t)
 	p, err := pool.New(t.Context(), o) // older than the manager, whose key its workers know nevertheless
 	if err != nil {
 		t.Fatal(err)
@@ -81,34 +83,12 @@ func custody(t *testing.T, o *pool.Options) (*manager.Manager, *pool.Pool) {
 		if err := p.Shutdown(context.Background()); err != nil {
 			t.Error(err)
 		}
-		checkEmpty(t, m)
+		multiproctest.CheckManagerEmpty(t, m)
 		if err := m.Shutdown(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
 	return m, p
-}
-
-func checkEmpty(t *testing.T, m *manager.Manager) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for {
-		info, err := m.Info(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(info.Objects) == 0 && info.InTransit == 0 {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("the manager is not empty: %+v", *info)
-		}
-	}
 }
 
 func newTallyProxy(t *testing.T, m *manager.Manager) *manager.Proxy {

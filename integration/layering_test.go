@@ -61,8 +61,12 @@ var layers = map[string]layer{
 	"examples": {
 		ours: []string{"spawn", "manager", "sync", "pool", "wire"},
 	},
+	"multiproctest": {
+		ours:      []string{"wire", "finalize", "spawn", "manager", "pool"},
+		libraries: []string{"go.uber.org/goleak"},
+	},
 	"integration": {
-		ours: []string{"wire", "finalize", "spawn", "manager", "sync", "pool"},
+		ours: []string{"wire", "finalize", "spawn", "manager", "sync", "pool", "multiproctest"},
 	},
 }
 
