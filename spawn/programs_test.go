@@ -156,6 +156,16 @@ type program struct {
 // run starts a program of programs and waits until it has said "ready". It and all below it is killed with the test.
 func run(t *testing.T, name string, args ...string) *program {
 	t.Helper()
+	p := launchProgram(t, name, args...)
+	if line := p.stdout.next(t); line != "ready" {
+		t.Fatalf("the program said %q, and on stderr %q", line, p.stderr.String())
+	}
+	return p
+}
+
+// launchProgram is run, but does not wait.
+func launchProgram(t *testing.T, name string, args ...string) *program {
+	t.Helper()
 	p := &program{Cmd: exec.Command("/proc/self/exe", args...), mark: finalize.NewMark("")}
 	p.Env = append(os.Environ(), programVariable+"="+name, finalize.MarkVariable+"="+p.mark)
 	if strings.HasSuffix(name, hanging) {
@@ -175,9 +185,6 @@ func run(t *testing.T, name string, args ...string) *program {
 		_ = p.Process.Kill()
 		_ = p.Wait()
 	})
-	if line := p.stdout.next(t); line != "ready" {
-		t.Fatalf("the program said %q, and on stderr %q", line, p.stderr.String())
-	}
 	return p
 }
 
