@@ -141,6 +141,10 @@ func (p plan) count() (number int64, err error) {
 	return file.Seek(0, io.SeekCurrent)
 }
 
+// stopTime is how long a process that stops itself does nothing: another of its threads may be the one that gets the
+// signal, and this one would go on until then.
+const stopTime = 200 * time.Millisecond
+
 func (f fault) happen() {
 	switch f.Kind {
 	case kills:
@@ -150,6 +154,7 @@ func (f fault) happen() {
 		os.Exit(f.Status)
 	case freezes:
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		<-time.After(stopTime)
 	case delays:
 		<-time.After(f.Delay)
 	}

@@ -41,13 +41,14 @@ func Workers(t testing.TB, p *pool.Pool) (list []Worker) {
 	return list
 }
 
-// BusyWorker waits until a worker runs a task of the function of that name, or of any where the name is "", and returns
+// BusyWorker waits until a worker has begun a task of the function of that name, or of any where the name is "", and returns
 // it. It fails the test after Patience. The task may have ended since: a Task of this package can be told before.
 func BusyWorker(t testing.TB, p *pool.Pool, function string) (busy Worker) {
 	t.Helper()
 	await(t, "a worker that runs "+function, func() bool {
 		for _, w := range Workers(t, p) {
-			if w.State == pool.Busy && (function == "" || w.Function == function) {
+			// A task that was sent, and that the worker has not begun, has no age: others would run it.
+			if w.State == pool.Busy && w.Age > 0 && (function == "" || w.Function == function) {
 				busy = w
 				return true
 			}

@@ -38,7 +38,8 @@ func (f *Task[A, R]) Exit(t testing.TB, n, status int) {
 	add(t, f.Name(), n, n, fault{Kind: exits, Status: status})
 }
 
-// Freeze stops the worker that begins the n-th task, by SIGSTOP, before the function is called. A deadline ends the task.
+// Freeze stops the worker that begins the n-th task, by SIGSTOP, before the function is called. A deadline ends the task; if
+// the worker is continued instead, the task goes on.
 func (f *Task[A, R]) Freeze(t testing.TB, n int) {
 	t.Helper()
 	add(t, f.Name(), n, n, fault{Kind: freezes})
