@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/multiproc-go/multiproc/manager"
+	"github.com/multiproc-go/multiproc/multiproctest"
 	"github.com/multiproc-go/multiproc/spawn"
 	mpsync "github.com/multiproc-go/multiproc/sync"
 )
@@ -192,7 +193,7 @@ func TestWorkshopOfProcessesThatAreKilledAndStopped(t *testing.T) {
 	c := &chaos{t: t, w: w, random: rand.New(rand.NewPCG(chaosSeed(t), 0))}
 	t.Cleanup(func() {
 		w.close()
-		checkEmpty(t, m)
+		multiproctest.CheckManagerEmpty(t, m)
 		if err := m.Shutdown(context.Background()); err != nil {
 			t.Error(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/multiproc-go/multiproc/manager"
+	"github.com/multiproc-go/multiproc/multiproctest"
 	"github.com/multiproc-go/multiproc/spawn"
 	mpsync "github.com/multiproc-go/multiproc/sync"
 )
@@ -32,7 +33,7 @@ func newScene(t *testing.T) *scene {
 		for _, p := range []*manager.Proxy{&s.props.Queue.Proxy, &s.props.Dict.Proxy, &s.props.Gate.Proxy, &s.props.Begun.Proxy} {
 			p.Close()
 		}
-		checkEmpty(t, m)
+		multiproctest.CheckManagerEmpty(t, m)
 		if err := m.Shutdown(context.Background()); err != nil {
 			t.Error(err)
 		}
