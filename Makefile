@@ -2,7 +2,7 @@
 # `bash .ci/run STEP` for the same effect.
 
 CHECKS := test vet fmt lint race cross test32 generate-check tidy-check vuln
-DESK := format generate bench fuzz-short
+DESK := format generate bench microbench fuzz-short
 
 .PHONY: ci build help $(CHECKS) $(DESK)
 
