@@ -41,7 +41,7 @@ func report(o *Options, m machine, results []Result, kept string) string {
 	b.WriteString("| | |\n|---|---|\n")
 	for _, row := range [][2]string{
 		{"processor", m.processor}, {"cores", fmt.Sprint(m.cores)}, {"kernel", m.kernel}, {"Go", m.goVersion},
-		{"CPython", orLeftOut(m.python)}, {"pond", orLeftOut(m.pondModule)},
+		{"CPython", orNotUsed(m.python)}, {"pond", orNotUsed(m.pondModule)},
 		{"runs", fmt.Sprintf("%d of each system, in turn, after one that is not counted", o.Runs)},
 	} {
 		fmt.Fprintf(&b, "| %s | %s |\n", row[0], row[1])
@@ -51,7 +51,7 @@ func report(o *Options, m machine, results []Result, kept string) string {
 	}
 	reportResults(&b, results)
 	fmt.Fprintf(&b, "\n## How to repeat it\n\n```sh\n%s\n```\n\n", repetition(o))
-	b.WriteString("`make bench` does that with a fresh build and writes this file. The machine has to be quiet.\n")
+	b.WriteString("`make bench` measures everything with a fresh build, and writes this file. The machine has to be quiet.\n")
 	b.WriteString("`multiproc bench --help` tells what the workloads and the systems are.\n")
 	if kept != "" {
 		b.WriteString("\n" + kept)
@@ -85,9 +85,9 @@ func better(r Result) string {
 	return "less"
 }
 
-func orLeftOut(version string) string {
+func orNotUsed(version string) string {
 	if version == "" {
-		return "left out"
+		return "not used"
 	}
 	return version
 }

@@ -2,13 +2,18 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 )
+
+// buildTime is how long building pond's program may take, which may begin with a download.
+const buildTime = 2 * time.Minute
 
 // pondHome is where the program of pond is built, once.
 type pondHome struct {
@@ -33,12 +38,18 @@ func (h *pondHome) build(ctx context.Context) error {
 		h.absent = &absentError{pond, "there is no Go toolchain in the PATH to build it with"}
 		return h.absent
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, buildTime, errors.New("it takes too long"))
+	defer cancel()
 	program := filepath.Join(h.folder, "pond")
 	build := exec.CommandContext(ctx, toolchain, "build", "-buildvcs=false", "-o", program, ".")
 	build.Dir = source
+	build.WaitDelay = time.Second
 	build.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
 	if output, err := build.CombinedOutput(); err != nil {
 		reason, _, _ := strings.Cut(strings.TrimSpace(string(output)), "\n")
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
 		h.absent = &absentError{pond, "it cannot be built: " + err.Error() + ": " + reason}
 		return h.absent
 	}
