@@ -2,7 +2,7 @@
 # `bash .ci/run STEP` for the same effect.
 
 CHECKS := test vet fmt lint race cross test32 generate-check tidy-check vuln
-DESK := format generate bench fuzz-short chaos
+DESK := format generate bench microbench fuzz-short chaos
 
 .PHONY: ci build help $(CHECKS) $(DESK)
 

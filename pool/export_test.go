@@ -36,11 +36,3 @@ func Ended(p *Pool) <-chan struct{} { return p.ended }
 
 // AnonymousFile makes a file in memory that has no name and cannot change its size.
 var AnonymousFile = anonymousFile
-
-var balloons = RegisterNamed("test.balloons", func(_ context.Context, n int) (int, error) {
-	memory := make([]byte, n)
-	for i := 0; i < n; i += 4096 {
-		memory[i] = 1
-	}
-	return len(memory), nil
-})

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -12,6 +13,14 @@ import (
 
 	"golang.org/x/sys/unix"
 )
+
+var balloons = RegisterNamed("test.balloons", func(_ context.Context, n int) (int, error) {
+	memory := make([]byte, n)
+	for i := 0; i < n; i += 4096 {
+		memory[i] = 1
+	}
+	return len(memory), nil
+})
 
 // fakeCgroup makes a directory with the files that the kernel would make.
 func fakeCgroup(t *testing.T, files map[string]string) string {

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/multiproc-go/multiproc/cmd/multiproc/internal/bench"
 )
 
 // Exit statuses of the command; 128+n stands for signal n.
@@ -35,6 +37,7 @@ func (e exitStatus) ExitCode() int { return int(e) }
 type grammar struct {
 	Map     mapFlags   `cmd:"" help:"Run a command for each item of the input, in worker processes."`
 	Proxy   proxyFlags `cmd:"" help:"Write a typed proxy for a Go type whose values live in a manager (for go generate)."`
+	Bench   benchFlags `cmd:"" help:"Measure multiproc beside its limits and its peers."`
 	Version struct{}   `cmd:"" help:"Print the version."`
 }
 
@@ -119,6 +122,12 @@ func execute(ctx context.Context, arguments []string) error {
 		return err
 	case "proxy":
 		return g.Proxy.run(ctx)
+	case "bench":
+		o, err := g.Bench.options()
+		if err != nil {
+			return usage(command, err)
+		}
+		return runBench(ctx, o)
 	}
 	p, err := g.Map.plan()
 	if err != nil {
@@ -157,15 +166,16 @@ func parse(g *grammar, arguments []string, help io.Writer) (command string, done
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Writers(&page, io.Discard),
 		kong.Exit(func(int) { done = true }),
-		kong.Vars{"processors": strconv.Itoa(runtime.GOMAXPROCS(0))},
+		kong.Vars{"processors": strconv.Itoa(runtime.GOMAXPROCS(0)), "peers": strings.Join(bench.Peers(), ",")},
 	)
 	if err != nil {
 		return "", false, err
 	}
-	if arguments, err = prepareArguments(arguments); err != nil {
-		return "", false, err
+	prepared, err := prepareArguments(arguments)
+	if err != nil {
+		return attempted(arguments), false, err
 	}
-	parsed, err := parser.Parse(singleDashes(arguments))
+	parsed, err := parser.Parse(singleDashes(prepared))
 	switch {
 	case done:
 		text := strings.Replace(page.String(), kongMapUsage, mapUsage, 1)

@@ -1,10 +1,11 @@
-// Command multiproc runs commands in worker processes, and writes proxies for Go types that processes share.
+// Command multiproc runs commands in worker processes, writes proxies for Go types that processes share, and measures.
 //
 //	multiproc map [flags] -- COMMAND [ARG...] [::: ITEM...]
 //	multiproc proxy -type T [flags]
+//	multiproc bench [NAME...] [flags]
 //	multiproc version
 //
-// Flags stand before the command.
+// The flags of map stand before the command.
 //
 // Map runs COMMAND once for each item: each line of standard input, or of a
 // file (--items FILE), or each ITEM; with -0 items end with a NUL byte instead.
@@ -107,6 +108,24 @@
 // or structs with such parts; several results; generic types. --methods chooses among the methods, --shared names
 // those whose result becomes a shared object of its own. multiproc proxy --help has the other flags.
 //
+// # Benchmarks
+//
+// Bench does a number of workloads by multiproc, by what limits it on this machine (a raw socket between processes, a
+// bare re-exec of this binary, a channel, mutex or copy in one process), and by its peers (--against): python3 is
+// CPython's multiprocessing, netrpc is net/rpc between processes, pond a library of goroutine pools. Peers that are not at
+// hand are left out with a message; pond's program is built from the source of this repository, by the Go toolchain.
+//
+// The systems of one workload take turns, --runs N times after one turn that is not counted. The table on standard
+// output has the median, the least and the greatest figure of each, and how many times better multiproc's median is.
+// --json FILE writes an array of objects with workload, system, unit, median, min, max and runs; --report FILE writes
+// Markdown with a description of the machine, and keeps what FILE had below the heading Remarks. Both are written at the
+// end, whole or not at all. --scale F does F times the operations in each run.
+//
+// NAME is a workload or a group: goals (the default), growth (how costs grow with workers, sessions, payloads, queued
+// tasks and locks), or all; multiproc bench --help lists them. A wrong name or flag is refused before anything starts.
+// A signal ends all that was started; then nothing is written. The exit status is 0, 1 if anything failed, 2 for wrong
+// usage, or 128 and the signal's number.
+//
 // # How it is made
 //
 // In the order in which an item goes: cli.go, arguments.go and plan.go turn the
@@ -118,5 +137,5 @@
 // worker. The other internal packages are items (reading), argv (arguments),
 // spool and output (keeping and printing), stdio (streams that can be given
 // up), joblog and progress. proxygen.go is all of multiproc proxy but for package
-// internal/proxygen.
+// internal/proxygen, and bench.go of multiproc bench but for internal/bench.
 package main

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/multiproc-go/multiproc/cmd/multiproc/internal/proxygen"
@@ -81,8 +82,8 @@ func singleDashes(arguments []string) []string {
 
 // attempted returns the command that a command line begins with, if it is one that has help of its own.
 func attempted(arguments []string) string {
-	if len(arguments) != 0 && (arguments[0] == "map" || arguments[0] == "proxy") {
-		return arguments[0]
+	if len(arguments) == 0 || !slices.Contains([]string{"map", "proxy", "bench"}, arguments[0]) {
+		return ""
 	}
-	return ""
+	return arguments[0]
 }
