@@ -77,8 +77,8 @@ func (c *Request) failEncoding(err error) {
 // OnCancel sets what is called when the caller gives up or its session ends before the answer; fn is called right away
 // when that has happened already. fn must see to it that the call is answered soon: with Fail(context.Canceled) if
 // nothing was done, with Return if its turn has come meanwhile. Without an OnCancel a call that is cancelled is answered
-// with context.Canceled. OnCancel is to be called once at most, before Object.Call
-// returns, and not under a lock that fn takes.
+// with context.Canceled. OnCancel is to be called once at most, before Object.Call returns, and not under a lock that fn
+// takes.
 func (c *Request) OnCancel(fn func()) {
 	c.cancellable = true
 	c.call.OnCancel(fn)

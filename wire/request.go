@@ -114,14 +114,20 @@ func (r *Request) AnswerWith(compose func() Reply) {
 	if !r.settle() {
 		return
 	}
-	reply := ErrorReply(errNoReply)
+	var reply Reply
+	composed := false
 	defer func() {
-		if recovered := recover(); recovered != nil {
+		switch recovered := recover(); {
+		case composed:
+		case recovered != nil:
 			reply = ErrorReply(NewPanicError(recovered))
+		default:
+			reply = ErrorReply(errNoReply)
 		}
 		r.send(reply)
 	}()
 	reply = compose()
+	composed = true
 }
 
 // settle takes the right to answer, and reports whether it was still to be had.
