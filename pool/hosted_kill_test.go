@@ -126,11 +126,6 @@ func TestHostedManagerKilledUnderItsCallers(t *testing.T) {
 	h := newHosted(t, m, &pool.Options{Workers: 2, Grace: 50 * time.Millisecond})
 	slow := must(sleeps.ApplyShared(t.Context(), h, time.Minute))
 	defer slow.Close()
-	it := must(sleeps.IMapSharedSeq(t.Context(), h, func(yield func(time.Duration) bool) {
-		for yield(time.Minute) {
-		}
-	}))
-	defer it.Close()
 	pids := []int{}
 	hostedEventually(t, "both workers are there", func() bool {
 		pids = pids[:0]
@@ -141,9 +136,13 @@ func TestHostedManagerKilledUnderItsCallers(t *testing.T) {
 		}
 		return len(pids) == 2
 	})
+	var it *pool.SharedIterator[int]
 	waits := map[string]func(context.Context) error{
 		"Apply": func(ctx context.Context) error { _, err := sleeps.Apply(ctx, h, time.Minute); return err },
-		"Map":   func(ctx context.Context) error { _, err := sleeps.Map(ctx, h, make([]time.Duration, 3)); return err },
+		"Map": func(ctx context.Context) error {
+			_, err := sleeps.Map(ctx, h, slices.Repeat([]time.Duration{time.Minute}, 3))
+			return err
+		},
 		"IMap": func(ctx context.Context) error {
 			for _, err := range sleeps.IMap(ctx, h, slices.Values([]time.Duration{time.Minute})).All() {
 				return err
@@ -161,11 +160,20 @@ func TestHostedManagerKilledUnderItsCallers(t *testing.T) {
 	ends := make(chan end, len(waits))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	for _, name := range []string{"Apply", "Map", "IMap", "Get", "Next"} {
-		go func() { ends <- end{name, waits[name](ctx)} }()
+	wait := func(name string) { go func() { ends <- end{name, waits[name](ctx)} }() }
+	for _, name := range []string{"Apply", "Map", "IMap", "Get"} {
+		wait(name)
 	}
-	hostedEventually(t, "they wait", func() bool { return hostedStats(t, h).Pending > 5 })
-	go func() { ends <- end{"Shutdown", waits["Shutdown"](ctx)} }()
+	// The pool has slow and all that these submit, before a sequence of no end fills it and Shutdown has it refuse the rest.
+	hostedEventually(t, "they wait", func() bool { return hostedStats(t, h).Pending == 1+1+3+1 })
+	it = must(sleeps.IMapSharedSeq(t.Context(), h, func(yield func(time.Duration) bool) {
+		for yield(time.Minute) {
+		}
+	}))
+	defer it.Close()
+	wait("Next")
+	hostedEventually(t, "the sequence is read", func() bool { return hostedStats(t, h).Pending > 6 })
+	wait("Shutdown")
 	hostedEventually(t, "the pool refuses", func() bool {
 		_, err := sleeps.ApplyAsync(ctx, h, 0)
 		return errors.Is(err, pool.ErrClosed)
