@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,7 +27,20 @@ func (t Tree) kill(ctx context.Context) (int, error) {
 	defer s.close()
 	k := killing{scan: s, killed: make(map[Identity]bool), refused: make(map[Identity]error)}
 	err = k.run(ctx)
+	if t.ReapOrphans {
+		k.reap()
+	}
 	return len(k.killed), err
+}
+
+// reap reaps those that were killed and have become children of this process. One that is none is somebody else's to reap,
+// and one that hangs in the kernel stays.
+func (k *killing) reap() {
+	for id := range k.killed {
+		if !slices.Contains(k.scan.tree.Roots, id) {
+			_, _ = unix.Wait4(id.PID, nil, unix.WNOHANG, nil)
+		}
+	}
 }
 
 // run makes passes until one finds nothing and is settled.

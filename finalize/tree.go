@@ -43,6 +43,11 @@ type Tree struct {
 	// the Roots that started before do not belong, and their environments are not
 	// read, which is faster. Zero is no limit.
 	Since uint64
+
+	// ReapOrphans has Kill reap what it has killed, but for the Roots, where that had become a child of the caller
+	// when its parent ended: as it does for the first process of a container, and for a child subreaper. It is for
+	// callers that have started no other member themselves, since their exit statuses would be lost.
+	ReapOrphans bool
 }
 
 // Members returns the processes that belong to the tree now, the oldest first. It
@@ -79,7 +84,8 @@ func (t Tree) Signal(sig syscall.Signal) (n int, err error) {
 // Kill sends SIGKILL to all members of the tree, waits until they have ended, and
 // looks again, until there is nobody left. It returns how many processes it has
 // killed. The roots are usually gone when it is called, or are killed as well; a
-// child of the caller is a zombie then, that the caller has to reap.
+// child of the caller is a zombie then, that the caller has to reap, except for
+// those that ReapOrphans speaks of.
 //
 // Kill blocks until it is done or ctx ends; one round is made even if ctx has ended
 // before. If there are processes that it could not kill or wait for, the error is a

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -79,6 +80,36 @@ func hasExited(pid, options int) (bool, error) {
 		if !errors.Is(err, unix.EINTR) {
 			return info.Signo != 0, os.NewSyscallError("waitid", err)
 		}
+	}
+}
+
+// reapGroup reaps what leaveNoGroup has killed in the group of a child that was reaped, where that had become a child of
+// this process, as everything does that loses its parent below the first process of a container. A child whose pid is the
+// group's number is none of those: it has got that number since.
+func reapGroup(group int) {
+	for {
+		pid, err := exitedInGroup(group)
+		if err != nil || pid == 0 || pid == group {
+			return
+		}
+		if _, err := syscall.Wait4(pid, nil, syscall.WNOHANG, nil); err != nil {
+			return
+		}
+	}
+}
+
+// exitedInGroup returns a child in a process group that has exited, and leaves it to be reaped; 0 if there is none.
+func exitedInGroup(group int) (int, error) {
+	// The pid comes first in a union behind three numbers, as aligned as a pointer.
+	const word = int(unsafe.Sizeof(uintptr(0)))
+	const at = (3*4 + word - 1) &^ (word - 1)
+	for {
+		var info unix.Siginfo
+		err := unix.Waitid(unix.P_PGID, group, &info, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG, nil)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		return int(*(*int32)(unsafe.Add(unsafe.Pointer(&info), at))), os.NewSyscallError("waitid", err)
 	}
 }
 

@@ -79,7 +79,7 @@ func (s *sweeper) run() {
 }
 
 func (s *sweeper) kill(batch []*Process) {
-	tree := finalize.Tree{Since: batch[0].identity.Start}
+	tree := finalize.Tree{Since: batch[0].identity.Start, ReapOrphans: true}
 	for _, p := range batch {
 		tree.Marks = append(tree.Marks, p.mark)
 		tree.Since = min(tree.Since, p.identity.Start)
@@ -88,4 +88,7 @@ func (s *sweeper) kill(batch []*Process) {
 	defer cancel()
 	// What survives SIGKILL for so long hangs in the kernel, and is gone as soon as it leaves that.
 	_, _ = tree.Kill(ctx)
+	for _, p := range batch {
+		reapGroup(p.identity.PID)
+	}
 }
