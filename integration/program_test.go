@@ -83,29 +83,7 @@ func TestThumbnailsExample(t *testing.T) {
 
 // A program of another module, with nothing but what it imports, has working pools.
 func TestProgramOutsideThisModule(t *testing.T) {
-	module := t.TempDir()
-	root := moduleRoot(t)
-	sums, err := os.ReadFile(filepath.Join(root, "go.sum"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	goMod, err := os.ReadFile(filepath.Join(root, "go.mod"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, requirements, _ := strings.Cut(string(goMod), "\n")
-	requirements, _, _ = strings.Cut(requirements, "\ntool ")
-	for name, content := range map[string]string{
-		"go.sum": string(sums),
-		"go.mod": "module example.com/outside\n" + requirements +
-			"\nrequire " + modulePath + " v0.0.0\nreplace " + modulePath + " => " + root + "\n",
-		"main.go": outsideProgram,
-	} {
-		if err := os.WriteFile(filepath.Join(module, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	output, status := runProgram(t, build(t, module, "."))
+	output, status := runProgram(t, build(t, outsideModule(t, outsideProgram), "."))
 	if want := "[1 4 9 16] square example.com/outside.square\n"; status != 0 || output != want {
 		t.Fatalf("exit status %d, got %q, want %q", status, output, want)
 	}

@@ -127,13 +127,7 @@ func TestPipelineThatIsClosed(t *testing.T) {
 // A program that is the first process of a container, and so gets what loses its parent there, leaves no zombie of what
 // its workers had started.
 func TestFirstProcessOfAContainer(t *testing.T) {
-	container := []string{"--pid", "--fork", "--mount-proc", "--kill-child"}
-	if os.Geteuid() != 0 {
-		container = append(container, "--user", "--map-root-user")
-	}
-	if output, err := exec.CommandContext(t.Context(), "unshare", append(container, "true")...).CombinedOutput(); err != nil {
-		t.Skipf("containers cannot be made here: %v: %s", err, output)
-	}
+	container := newContainer(t, "--pid", "--fork", "--mount-proc", "--kill-child")
 	program := build(t, moduleRoot(t), "./integration/testdata/program")
 	c := newMarkedCommand(t, "unshare", append(container, program, "desert")...)
 	output, err := c.CombinedOutput()
@@ -166,6 +160,46 @@ func TestFirstProcessOfAContainer(t *testing.T) {
 		t.Errorf("exit status %d, want 143", status)
 	}
 	c.checkGone(t)
+}
+
+// newContainer returns the arguments of unshare(1) for namespaces of the kinds given.
+func newContainer(t *testing.T, kinds ...string) []string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		kinds = append(kinds, "--user", "--map-root-user")
+	}
+	if output, err := exec.CommandContext(t.Context(), "unshare", append(kinds, "true")...).CombinedOutput(); err != nil {
+		t.Skipf("containers cannot be made here: %v: %s", err, output)
+	}
+	return kinds
+}
+
+// Where the folder for temporary files is full or missing, pools work, and a manager either works too or says what it lacks.
+func TestFolderForSocketsThatCannotBeUsed(t *testing.T) {
+	container := newContainer(t, "--mount")
+	program := build(t, moduleRoot(t), "./integration/testdata/program")
+	for name, prepare := range map[string]string{
+		"full":      "mount -t tmpfs -o size=64k,nr_inodes=3 none $TMPDIR && { cat /dev/zero >$TMPDIR/a 2>&-; : >$TMPDIR/b; }",
+		"read-only": "mount -t tmpfs -o ro none $TMPDIR",
+		"missing":   "TMPDIR=$TMPDIR/missing",
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newMarkedCommand(t, "unshare", append(container, "sh", "-c", "{ "+prepare+"; } && exec "+program+" manage")...)
+			folder := filepath.Join(os.TempDir(), name) // t.TempDir's name would be too long for a socket
+			if err := os.Mkdir(folder, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { os.RemoveAll(folder) })
+			c.Env = append(c.Env, "TMPDIR="+folder)
+			output, err := c.CombinedOutput()
+			said := string(output)
+			if err != nil || said != "a manager: <nil>\n" && !strings.Contains(said, folder) {
+				t.Errorf("%v: %s", err, said)
+			}
+			t.Log(said)
+			c.checkGone(t)
+		})
+	}
 }
 
 // onlyChild returns the pid of the only child of a process.

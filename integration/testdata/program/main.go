@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/multiproc-go/multiproc/manager"
 	"github.com/multiproc-go/multiproc/pool"
 	"github.com/multiproc-go/multiproc/spawn"
 )
@@ -60,6 +61,8 @@ func run(ctx context.Context) error {
 		return printForEver(ctx, p)
 	case "desert":
 		return deserters(ctx, p)
+	case "manage":
+		return manage(ctx, p)
 	default:
 		return errors.New("what is " + what)
 	}
@@ -135,4 +138,17 @@ func deserters(ctx context.Context, p *pool.Pool) error {
 		}
 	}
 	return nil
+}
+
+// manage uses a pool and, if it can be had, a manager.
+func manage(ctx context.Context, p *pool.Pool) error {
+	if _, err := finish.Apply(ctx, p, 0); err != nil {
+		return err
+	}
+	m, err := manager.Start(ctx, nil)
+	fmt.Println("a manager:", err)
+	if err != nil {
+		return p.Shutdown(ctx)
+	}
+	return errors.Join(m.Shutdown(ctx), p.Shutdown(ctx))
 }
