@@ -126,7 +126,7 @@ func forkGuardian() (int, *wire.Conn, reaper, error) {
 	}
 	attr := &syscall.ProcAttr{
 		Dir:   "/",
-		Env:   environment(nil, finalize.OwnMark(), value),
+		Env:   environment(nil, finalize.OwnMark(), value, 1),
 		Files: []uintptr{uintptr(fd), uintptr(fd), uintptr(fd), uintptr(read)},
 		Sys:   &syscall.SysProcAttr{Setpgid: true},
 	}
