@@ -1,58 +1,59 @@
 package spawn_test
 
 import (
-	"context"
-	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
-
-	"github.com/multiproc-go/multiproc/spawn"
 )
 
-// A guardian that was killed is replaced when the next child starts.
-func TestKilledGuardianIsReplaced(t *testing.T) {
-	start := func() {
-		p, err := nothing.Start(t.Context(), struct{}{}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := p.Wait(context.Background()); err != nil {
-			t.Fatal(err)
-		}
+// A guardian that was killed while no child ran is replaced when the next one starts.
+func TestKilledGuardianIsReplacedByTheNextStart(t *testing.T) {
+	p := run(t, "starts again")
+	guardian := func() string {
+		found := ""
+		eventually(t, patience, "guardian started", func() bool {
+			guardians := p.guardians(t)
+			if len(guardians) > 0 {
+				found = guardians[0]
+			}
+			return found != ""
+		})
+		return found
 	}
-	start()
-	eventually(t, patience, "guardian started", func() bool { return ownGuardian() != "" })
-	first := ownGuardian()
-	if err := identity(t, first).Signal(syscall.SIGKILL); err != nil {
+	first := identity(t, guardian())
+	if err := first.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, patience, "guardian gone", func() bool { return !identity(t, first).Alive() })
-	start()
-	eventually(t, patience, "guardian replaced", func() bool { return ownGuardian() != "" && ownGuardian() != first })
-	if left := spawn.ActiveChildren(); len(left) != 0 {
-		t.Fatal(left)
-	}
+	eventually(t, patience, "guardian gone", func() bool { return !first.Alive() })
+	send(t, p, syscall.SIGHUP)
+	guardian()
 }
 
-// ownGuardian returns the pid of this process's guardian, empty if there is none.
-func ownGuardian() string {
-	commands, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	if err != nil {
-		return ""
+// A guardian that is killed while children run is replaced at once, again and again, and the one that came last does
+// what the first would have done.
+func TestKilledGuardianIsReplacedAtOnce(t *testing.T) {
+	p := run(t, "starts roles", "test/wait", "test/shell=trap '' TERM HUP; setsid sleep 1000 & echo $$; wait", "stop")
+	seen := map[string]bool{}
+	next := func() (guardian string) {
+		eventually(t, patience, "guardian started", func() bool {
+			for _, pid := range p.guardians(t) {
+				if !seen[pid] {
+					guardian = pid
+				}
+			}
+			return guardian != ""
+		})
+		seen[guardian] = true
+		return guardian
 	}
-	for _, path := range commands {
-		command, err := os.ReadFile(path)
-		if err != nil || !strings.Contains(string(command), "\x00guardian\x00") {
-			continue
-		}
-		pid := filepath.Base(filepath.Dir(path))
-		status, err := os.ReadFile("/proc/" + pid + "/status")
-		if err == nil && strings.Contains(string(status), fmt.Sprintf("\nPPid:\t%d\n", os.Getpid())) {
-			return pid
+	for range 3 {
+		if err := identity(t, next()).Signal(syscall.SIGKILL); err != nil {
+			t.Fatal(err)
 		}
 	}
-	return ""
+	last := next()
+	eventually(t, patience, "guardian knows its lifeline", func() bool { return len(pipes(last)) == 0 })
+	if err := p.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, patience, "no process left", func() bool { return len(p.left(t)) == 0 })
 }
