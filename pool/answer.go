@@ -12,12 +12,12 @@ func (w *worker) answer(payload []byte, kind uint32) error {
 	if large {
 		size, kind = 0, kind|resultLarge
 	}
-	room, err := w.results.reserve(size, kind)
-	for wait := time.Duration(0); room == nil && err == nil; {
-		if wait, err = w.awaitRoom(wait); err == nil {
-			room, err = w.results.reserve(size, kind)
+	if w.reports.unsent.Load() {
+		if err := w.answerReport(); err != nil {
+			return err
 		}
 	}
+	room, err := w.reserve(size, kind)
 	if err != nil {
 		return err
 	}
@@ -29,6 +29,17 @@ func (w *worker) answer(payload []byte, kind uint32) error {
 		return err
 	}
 	return w.data.WriteFrame(payload)
+}
+
+// reserve returns room in the results ring, and waits for it if need be.
+func (w *worker) reserve(size int, kind uint32) ([]byte, error) {
+	room, err := w.results.reserve(size, kind)
+	for wait := time.Duration(0); room == nil && err == nil; {
+		if wait, err = w.awaitRoom(wait); err == nil {
+			room, err = w.results.reserve(size, kind)
+		}
+	}
+	return room, err
 }
 
 // ring wakes the link if it sleeps.

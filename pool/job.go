@@ -24,6 +24,9 @@ type job struct {
 	// cancelled is why no more of the job's tasks are to run; nil while they are.
 	cancelled atomic.Pointer[error]
 
+	// observed is nil while nobody reports or follows the job's progress.
+	observed atomic.Pointer[observation]
+
 	// Guarded by the pool's mu: how many of the job's tasks wait in the queue, their encoded size, and
 	// whether the one task of a single job was withdrawn from the queue, where its entry still stands.
 	queued      int
@@ -60,10 +63,14 @@ func (f *Function[A, R]) newJob(ctx context.Context, p Runner, single bool) *job
 	if timeout == 0 {
 		timeout = p.settings().TaskTimeout
 	}
-	return &job{
+	j := &job{
 		pool: p, ctx: ctx, entry: f.entry, timeout: max(0, timeout),
 		single: single, holds: f.args.MayHoldProxy(),
 	}
+	if f.onProgress != nil {
+		j.observed.Store(&observation{onProgress: f.onProgress})
+	}
+	return j
 }
 
 // watch cancels the job when its context ends. It is called when its first task is in the queue.
@@ -163,6 +170,9 @@ func (j *job) release(index int) {
 func (j *job) settle(index int, o outcome) {
 	if j.holds {
 		j.release(index)
+	}
+	if seen := j.observed.Load(); seen != nil && seen.postpone(index, o) {
+		return
 	}
 	j.sink.settle(index, o)
 }

@@ -28,8 +28,9 @@ type link struct {
 	scratch    []byte
 	answers    []answer
 	verdicts   []verdict
-	early      []byte // a large payload that came before its record was looked at
-	unreadable error  // why the data connection must not be read any more
+	early      []byte  // a large payload that came before its record was looked at
+	reported   *report // a report whose task's answer is yet to come
+	unreadable error   // why the data connection must not be read any more
 	goroutines stdsync.WaitGroup
 	group      *cgroup     // the worker's own, or nil
 	measured   measurement // of the memory sampler alone
@@ -59,6 +60,9 @@ type link struct {
 	receiving    bool  // a large result is being read
 	charged      bool  // a task failed because the worker used too much memory
 	fault        error // why the pool itself ended the worker
+
+	listening bool   // listen runs
+	heard     uint64 // which of the worker's reports was handed on last
 }
 
 // flying is a task in flight. One that was recalled belongs to the link no more; its record is still to be
@@ -127,6 +131,9 @@ func (l *link) sendLocked() (wake bool) {
 		l.watched, l.watchedSince = l.base, l.since
 	}
 	for _, t := range l.placed {
+		if t.job.hooked() {
+			l.listenLocked()
+		}
 		if t.job.timeout > 0 {
 			binary.NativeEndian.PutUint64(t.room, uint64(t.job.timeout))
 			t.room = t.room[deadlineSize:]
@@ -243,6 +250,7 @@ func (l *link) stats() WorkerStats {
 		}
 		if l.shared.claimed(l.base) {
 			s.Age = max(0, time.Duration(clock()-l.claimedAtLocked()))
+			s.Progress = l.progressLocked()
 		}
 	}
 	if l.leaving || l.condemned != nil {

@@ -65,6 +65,7 @@ type WorkerStats struct {
 	State     WorkerState
 	Function  string        // what it runs, when busy
 	Age       time.Duration // how long it has been running that
+	Progress  Progress      // what that has reported last
 	TasksDone uint64        // tasks that this process has ended
 	Resident  uint64        // bytes of memory in use, as the system counts them
 	CPU       time.Duration // processor time used, user and system

@@ -296,6 +296,7 @@ func (l *link) bury() {
 	l.hearKernel()
 	l.mu.Lock()
 	l.leaving, l.buried = true, true
+	l.hearLocked()
 	l.timer.Stop()
 	var verdicts []verdict
 	var again []task

@@ -29,7 +29,21 @@ var closedChannel = func() chan struct{} {
 
 func (c *taskContext) Deadline() (time.Time, bool) { return c.deadline, !c.deadline.IsZero() }
 
-func (c *taskContext) Value(key any) any { return c.parent.Value(key) }
+func (c *taskContext) Value(key any) any {
+	if key == any(taskKey{}) {
+		return c
+	}
+	return c.parent.Value(key)
+}
+
+// taskKey is the key under which a task's context is found in those made from it.
+type taskKey struct{}
+
+// taskOf returns the context of the task that ctx belongs to, nil for none.
+func taskOf(ctx context.Context) *taskContext {
+	c, _ := ctx.Value(taskKey{}).(*taskContext)
+	return c
+}
 
 func (c *taskContext) Err() error {
 	c.mu.Lock()

@@ -39,6 +39,8 @@ type worker struct {
 	litter   litter
 	running  int // while user code runs in loop's goroutine: the size of its record, else 0
 
+	reports reports
+
 	current  atomic.Pointer[taskContext]
 	stopping atomic.Bool // no more tasks are begun
 }
@@ -57,6 +59,7 @@ func work(ctx context.Context, c *spawn.Child) error {
 	if err != nil {
 		return err
 	}
+	serving.Store(w)
 	if err := initialize(ctx, &s); err != nil {
 		return err
 	}
