@@ -24,6 +24,7 @@
 // tasks travel together, and how many are sent ahead of a worker, follows from how long they take.
 //
 // A task tells how far it has come by ReportProgress; WithProgress, AsyncResult.Progress and Stats pass that on.
+// What it logs is passed to the pool's Logger with Options.ForwardLogs; see LogHandler.
 //
 // # In a manager
 //

@@ -3,6 +3,8 @@ package pool_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"os"
 
 	"github.com/multiproc-go/multiproc/pool"
 )
@@ -41,4 +43,45 @@ func ExampleReportProgress() {
 	// [20 30] <nil>
 	// [{20 20 copying} {30 30 copying}]
 	// {40 40 copying} true
+}
+
+var resizePage = pool.RegisterNamed("example.resizePage", func(_ context.Context, page int) (int, error) {
+	slog.Info("resizing", "page", page) // as code would log that knows nothing of pools
+	return page, nil
+})
+
+// What tasks log is passed on to the pool's Logger, and says where it comes from.
+func ExampleLogHandler() {
+	withoutTimes := func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey || a.Key == "pid" {
+			return slog.Attr{}
+		}
+		return a
+	}
+	handler := slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{Level: slog.LevelInfo, ReplaceAttr: withoutTimes})
+	ctx := context.Background()
+	p, err := pool.New(ctx, &pool.Options{
+		Workers: 1, Name: "pages", Logger: slog.New(quietly{handler}), ForwardLogs: slog.LevelInfo,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer p.Close()
+
+	_, _ = resizePage.Map(ctx, p, []int{7, 8})
+	_ = p.Shutdown(ctx) // records may come after results, but not after this
+	// Output:
+	// level=INFO msg=resizing page=7 worker.pool=pages worker.function=example.resizePage worker.task=1 worker.index=0
+	// level=INFO msg=resizing page=8 worker.pool=pages worker.function=example.resizePage worker.task=2 worker.index=1
+}
+
+// quietly leaves out what the pool itself logs of its workers.
+type quietly struct{ slog.Handler }
+
+func (h quietly) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message != "resizing" {
+		return nil
+	}
+	return h.Handler.Handle(ctx, r)
 }

@@ -33,6 +33,7 @@ type link struct {
 	unreadable error   // why the data connection must not be read any more
 	goroutines stdsync.WaitGroup
 	group      *cgroup     // the worker's own, or nil
+	logs       *logs       // nil unless log records are forwarded
 	measured   measurement // of the memory sampler alone
 	timer      *time.Timer // calls tick
 

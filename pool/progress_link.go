@@ -37,6 +37,9 @@ func (l *link) listen() {
 			}
 			buffer = frame
 		}
+		if l.logs != nil {
+			l.logs.ring()
+		}
 		nap.Reset(listenNap)
 		select {
 		case <-nap.C:

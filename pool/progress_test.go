@@ -61,7 +61,9 @@ type seen struct {
 	changed chan struct{}
 }
 
-func newSeen() *seen { return &seen{reports: map[int][]pool.Progress{}, changed: make(chan struct{}, 1)} }
+func newSeen() *seen {
+	return &seen{reports: map[int][]pool.Progress{}, changed: make(chan struct{}, 1)}
+}
 
 func (s *seen) add(index int, p pool.Progress) {
 	s.mu.Lock()

@@ -22,7 +22,7 @@ func (w *worker) report(c *taskContext, p Progress) {
 	if !w.keepReport(c, p) {
 		return
 	}
-	w.knock(wordWantReport)
+	w.knock(w.shared.word(wordWantReport))
 }
 
 func (w *worker) keepReport(c *taskContext, p Progress) bool {
@@ -39,10 +39,10 @@ func (w *worker) keepReport(c *taskContext, p Progress) bool {
 	return true
 }
 
-// knock wakes the link's listener if it waits for what the word is about. It does not wait: no second knock goes out
-// before the link has taken the first.
-func (w *worker) knock(word int) {
-	if wanted := w.shared.word(word); wanted.Load() == 1 && wanted.CompareAndSwap(1, 0) {
+// knock wakes the link's listener if the word says that it waits for what has come. It does not wait: no second knock goes
+// out before the link has taken the first.
+func (w *worker) knock(wanted *atomic.Uint64) {
+	if wanted.Load() == 1 && wanted.CompareAndSwap(1, 0) {
 		_ = w.control.WriteFrame() // a link that is gone wants nothing
 	}
 }

@@ -117,6 +117,7 @@ func (l *link) readFrame() ([]byte, error) {
 func (l *link) drain() (int, error) {
 	total := 0
 	for {
+		l.collectLogs()
 		span, err := l.results.span()
 		if err != nil || len(span) == 0 {
 			return total, err

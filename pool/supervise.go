@@ -294,6 +294,7 @@ func (l *link) awaitExit() {
 func (l *link) bury() {
 	l.pool.forget(l)
 	l.hearKernel()
+	l.collectLogs()
 	l.mu.Lock()
 	l.leaving, l.buried = true, true
 	l.hearLocked()
@@ -319,6 +320,7 @@ func (l *link) bury() {
 	l.pool.requeue(again)
 	l.pool.settle(verdicts)
 	closeConns(l.data, l.control)
+	l.logs.end()
 	l.goroutines.Wait()
 	<-l.process.Swept()
 	l.dissolve()
