@@ -25,6 +25,7 @@
 //
 // A task tells how far it has come by ReportProgress; WithProgress, AsyncResult.Progress and Stats pass that on.
 // What it logs is passed to the pool's Logger with Options.ForwardLogs; see LogHandler.
+// WithTrace and RegisterPropagator have a trace follow the caller's context into the task's.
 //
 // # In a manager
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 
 	"github.com/multiproc-go/multiproc/pool"
@@ -84,4 +85,46 @@ func (h quietly) Handle(ctx context.Context, r slog.Record) error {
 		return nil
 	}
 	return h.Handler.Handle(ctx, r)
+}
+
+// An adapter for OpenTelemetry is
+//
+//	type otelPropagator struct{ propagation.TextMapPropagator }
+//
+//	func (p otelPropagator) Inject(ctx context.Context, carrier map[string]string) {
+//		p.TextMapPropagator.Inject(ctx, propagation.MapCarrier(carrier))
+//	}
+//
+//	func (p otelPropagator) Extract(ctx context.Context, carrier map[string]string) context.Context {
+//		return p.TextMapPropagator.Extract(ctx, propagation.MapCarrier(carrier))
+//	}
+//
+// registered by
+//
+//	func init() { pool.RegisterPropagator(otelPropagator{propagation.TraceContext{}}) }
+//
+// Spans that tasks begin are then the children of their caller's. An Initializer is the place to set up what exports them.
+func ExampleRegisterPropagator() {
+	_ = func() { pool.RegisterPropagator(baggage{}) } // in an init function
+}
+
+var traceID = pool.RegisterNamed("example.traceID", func(ctx context.Context, _ string) (string, error) {
+	traceparent, _ := pool.Trace(ctx)
+	return traceparent, nil
+})
+
+// Without any library, the headers of a request can be passed on as they came.
+func ExampleWithTrace() {
+	ctx := context.Background()
+	p, err := pool.New(ctx, &pool.Options{Workers: 1})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer p.Close()
+
+	request := http.Header{"Traceparent": {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}}
+	traced := pool.WithTrace(ctx, request.Get("traceparent"), request.Get("tracestate"))
+	fmt.Println(traceID.Apply(traced, p, "page"))
+	// Output: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 <nil>
 }

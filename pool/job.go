@@ -24,7 +24,7 @@ type job struct {
 	// cancelled is why no more of the job's tasks are to run; nil while they are.
 	cancelled atomic.Pointer[error]
 
-	// observed is nil while nobody reports or follows the job's progress.
+	// observed is nil while nobody reports or follows the job's progress, and no trace does.
 	observed atomic.Pointer[observation]
 
 	// Guarded by the pool's mu: how many of the job's tasks wait in the queue, their encoded size, and
@@ -67,8 +67,8 @@ func (f *Function[A, R]) newJob(ctx context.Context, p Runner, single bool) *job
 		pool: p, ctx: ctx, entry: f.entry, timeout: max(0, timeout),
 		single: single, holds: f.args.MayHoldProxy(),
 	}
-	if f.onProgress != nil {
-		j.observed.Store(&observation{onProgress: f.onProgress})
+	if trace := injectTrace(ctx); trace != nil || f.onProgress != nil {
+		j.observed.Store(&observation{trace: trace, onProgress: f.onProgress})
 	}
 	return j
 }

@@ -139,6 +139,9 @@ func (l *link) sendLocked() (wake bool) {
 			binary.NativeEndian.PutUint64(t.room, uint64(t.job.timeout))
 			t.room = t.room[deadlineSize:]
 		}
+		if trace := t.job.trace(); trace != nil {
+			t.room = t.room[putTrace(t.room, trace):]
+		}
 		if t.large {
 			l.streaming = true
 			l.goroutines.Go(func() { l.stream(t.arg) })
@@ -177,7 +180,7 @@ func (p *Pool) take(l *link, room int) error {
 			p.popLocked()
 			continue
 		}
-		large := deadlineSize+len(t.arg) > l.tasks.largest()
+		large := deadlineSize+traceRoom(t.job.trace())+len(t.arg) > l.tasks.largest()
 		if large && l.flight.len()+len(l.placed) > 0 {
 			break // it is sent to a worker that will read it at once
 		}
@@ -213,6 +216,9 @@ func (l *link) recordOf(t *task, large bool) (size int, meta uint32) {
 		meta |= flagLarge
 	} else {
 		size = len(t.arg)
+	}
+	if trace := t.job.trace(); trace != nil {
+		size, meta = size+traceRoom(trace), meta|flagTrace
 	}
 	if t.job.timeout > 0 {
 		return size + deadlineSize, meta | flagTimed | flagDeadline

@@ -38,8 +38,9 @@ func (m *mapJob[R]) progress() Progress {
 	return Progress{Done: int64(len(m.values)) - m.left.Load(), Total: int64(len(m.values))}
 }
 
-// observation is what is known of a job whose progress somebody reports or follows.
+// observation is what is known of a job whose progress somebody reports or follows, or which is part of a trace.
 type observation struct {
+	trace      []byte                      // encoded; nil for none
 	onProgress func(index int, p Progress) // nil for nobody
 
 	mu        stdsync.Mutex // guards the fields below

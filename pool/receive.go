@@ -117,11 +117,11 @@ func (l *link) readFrame() ([]byte, error) {
 func (l *link) drain() (int, error) {
 	total := 0
 	for {
-		l.collectLogs()
 		span, err := l.results.span()
 		if err != nil || len(span) == 0 {
 			return total, err
 		}
+		l.collectLogs() // what the tasks logged whose results these are is there by now
 		l.scratch = append(l.scratch[:0], span...)
 		used, err := l.parse(l.scratch)
 		if used == 0 && err == nil {

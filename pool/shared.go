@@ -33,7 +33,8 @@ const (
 	flagLarge        = 1 << 31 // task: the payload comes as a frame on the data connection
 	flagTimed        = 1 << 30 // task: the worker writes down when it claims it
 	flagDeadline     = 1 << 29 // task: the payload begins with how long it may run, in nanoseconds, 8 bytes
-	functionMask     = flagDeadline - 1
+	flagTrace        = 1 << 28 // task: the payload, behind that, begins with a trace; see putTrace
+	functionMask     = flagTrace - 1
 	deadlineSize     = 8
 	resultValue      = 0 // kinds of result
 	resultError      = 1

@@ -11,7 +11,7 @@ import (
 // allocation until somebody asks for its channel. It has an AfterFunc method, so that contexts derived from it
 // need no goroutine.
 type taskContext struct {
-	parent   context.Context // the worker's, for values
+	parent   context.Context // the worker's, with the trace if there is one, for values
 	sequence uint64
 	function uint32    // its index in the table
 	nextID   int32     // of callbacks; guarded by mu

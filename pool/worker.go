@@ -187,6 +187,13 @@ func (w *worker) take(r record) error {
 		}
 		deadline, arg = time.Duration(binary.NativeEndian.Uint64(arg)), arg[deadlineSize:]
 	}
+	parent := w.ctx
+	if r.meta&flagTrace != 0 {
+		var err error
+		if parent, arg, err = cutTrace(parent, arg); err != nil {
+			return err
+		}
+	}
 	if r.meta&flagLarge != 0 {
 		var err error
 		if arg, err = w.readLarge(); err != nil {
@@ -196,7 +203,7 @@ func (w *worker) take(r record) error {
 			return err
 		}
 	}
-	c := &taskContext{parent: w.ctx, sequence: w.sequence, function: r.meta & functionMask}
+	c := &taskContext{parent: parent, sequence: w.sequence, function: r.meta & functionMask}
 	w.current.Store(c) // before the claim, so that whoever sees that can cancel
 	if w.stopping.Load() {
 		return nil
