@@ -150,8 +150,8 @@ func cutTrace(ctx context.Context, arg []byte) (context.Context, []byte, error) 
 	if len(arg) < traceSize {
 		return nil, nil, errCorrupt
 	}
-	size, arg := int(binary.NativeEndian.Uint32(arg)), arg[traceSize:]
-	if size > len(arg) {
+	size, arg := binary.NativeEndian.Uint32(arg), arg[traceSize:]
+	if uint64(size) > uint64(len(arg)) {
 		return nil, nil, errCorrupt
 	}
 	return extractTrace(ctx, arg[:size]), arg[size:], nil
