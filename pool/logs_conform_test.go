@@ -197,3 +197,24 @@ func FuzzReadLog(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkForward is what a record costs the task that logs it: the ring is emptied beside it.
+func BenchmarkForward(b *testing.B) {
+	file, err := anonymousFile("benchmark-logs", logMemory)
+	if err != nil {
+		b.Fatal(err)
+	}
+	memory, err := mapLogs(file)
+	if err = joinClose(err, file); err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = memory.close() }()
+	forwarding.Store(newForwarder(&worker{}, memory, slog.LevelInfo))
+	defer forwarding.Store(nil)
+	logger := slog.New(LogHandler())
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		logger.Info("resizing a page", "page", n, "of", "report.pdf")
+		memory.word(wordLogHead).Store(memory.word(wordLogTail).Load())
+	}
+}

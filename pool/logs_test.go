@@ -225,6 +225,14 @@ func TestForwardLogsNeedsALogger(t *testing.T) {
 	}
 }
 
+func TestHostedPoolForwardsNoLogs(t *testing.T) {
+	var got lines
+	o := &pool.Options{Logger: got.logger(), ForwardLogs: slog.LevelInfo}
+	if _, err := pool.NewHosted(t.Context(), nil, o, nil); err == nil || !strings.Contains(err.Error(), "ForwardLogs") {
+		t.Fatal(err)
+	}
+}
+
 // A program that does not forward logs as it did.
 func TestLogsAreNotForwardedUnasked(t *testing.T) {
 	var got lines

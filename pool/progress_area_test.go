@@ -91,3 +91,19 @@ func TestCorruptReports(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkReport is what a report costs the task that nobody follows.
+func BenchmarkReport(b *testing.B) {
+	s, file, err := newShared()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = joinClose(s.close(), file) }()
+	w := &worker{shared: s}
+	c := &taskContext{}
+	w.current.Store(c)
+	b.ReportAllocs()
+	for n := int64(0); b.Loop(); n++ {
+		w.report(c, Progress{Done: n, Total: 1 << 40, Message: "reading the third page"})
+	}
+}
