@@ -40,17 +40,17 @@ var progressing = pool.RegisterNamed("test.progressing", func(ctx context.Contex
 
 // straggles reports for a task that has ended, while the next one runs.
 var straggles = pool.RegisterNamed("test.straggles", func(ctx context.Context, n int) (int, error) {
-	if earlier := stragglers; earlier != nil {
+	if earlier := straggler; earlier != nil {
 		for range 100 {
-			pool.ReportProgress(earlier, pool.Progress{Done: -1})
+			earlier()
 		}
 	}
-	stragglers = ctx
+	straggler = func() { pool.ReportProgress(ctx, pool.Progress{Done: -1}) }
 	pool.ReportProgress(context.WithoutCancel(ctx), pool.Progress{Done: int64(n)})
 	return n, nil
 })
 
-var stragglers context.Context
+var straggler func() // reports for the worker's last task
 
 // seen collects what a function of WithProgress is called with.
 type seen struct {
