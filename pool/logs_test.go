@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/multiproc-go/multiproc/pool"
+	"github.com/multiproc-go/multiproc/spawn"
 )
 
 // logged is how logs logs: so many records, and then maybe its worker's death.
@@ -235,8 +236,8 @@ func TestHostedPoolForwardsNoLogs(t *testing.T) {
 
 // A program that does not forward logs as it did.
 func TestLogsAreNotForwardedUnasked(t *testing.T) {
-	var got lines
-	p := newPool(t, &pool.Options{Workers: 1, Logger: got.logger()})
+	var got, stderr lines
+	p := newPool(t, &pool.Options{Workers: 1, Logger: got.logger(), Spawn: &spawn.Options{Stderr: &stderr}})
 	if _, err := logsEverywhere.Apply(t.Context(), p, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -245,5 +246,10 @@ func TestLogsAreNotForwardedUnasked(t *testing.T) {
 	}
 	if records := got.named(t, "without"); len(records) > 0 {
 		t.Fatal(records)
+	}
+	stderr.mu.Lock()
+	defer stderr.mu.Unlock()
+	if text := stderr.text.String(); !strings.Contains(text, "WARN without g.a=1") || strings.Contains(text, "of its own") {
+		t.Fatal(text)
 	}
 }
