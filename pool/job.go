@@ -17,8 +17,6 @@ type job struct {
 	ctx     context.Context
 	entry   *entry
 	timeout time.Duration // how long a task may run; 0: for ever
-	single  bool          // it has one task
-	holds   bool          // its arguments may hold proxies
 	sink    sink
 
 	// cancelled is why no more of the job's tasks are to run; nil while they are.
@@ -32,6 +30,10 @@ type job struct {
 	queued      int
 	queuedBytes int64
 	withdrawn   bool
+
+	// Constant; they stand where they take no room of their own.
+	single bool // it has one task
+	holds  bool // its arguments may hold proxies
 
 	mu      stdsync.Mutex // guards the fields below
 	ended   bool

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	stdsync "sync"
 	"sync/atomic"
 
 	"github.com/tinylib/msgp/msgp"
@@ -30,7 +31,7 @@ func Trace(ctx context.Context) (traceparent, tracestate string) {
 // propagation.TextMapPropagator does: whose MapCarrier is the carrier's type here, so that an adapter has two methods of one
 // line each (see the example of RegisterPropagator). Its methods must be safe for concurrent use and not block.
 type Propagator interface {
-	// Inject writes what belongs to ctx into the carrier.
+	// Inject writes what belongs to ctx into the carrier, which it does not keep.
 	Inject(ctx context.Context, carrier map[string]string)
 	// Extract returns ctx with what is in the carrier, which it does not keep.
 	Extract(ctx context.Context, carrier map[string]string) context.Context
@@ -69,12 +70,19 @@ const (
 	traceSize         = 4        // of its length, which stands before it
 )
 
+// carriers are empty: most contexts have nothing to carry.
+var carriers = stdsync.Pool{New: func() any { return map[string]string{} }}
+
 // injectTrace encodes what is to follow ctx into a worker: nil for nothing.
 func injectTrace(ctx context.Context) []byte {
 	if !tracing.Load() {
 		return nil
 	}
-	carrier := map[string]string{}
+	carrier := carriers.Get().(map[string]string)
+	defer func() {
+		clear(carrier)
+		carriers.Put(carrier)
+	}()
 	if parent, state := Trace(ctx); parent != "" {
 		carrier[headerTraceparent] = parent
 		if state != "" {
