@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // What is read is always one whole report, and not older than one that was read before, while others are written.
@@ -106,4 +107,23 @@ func BenchmarkReport(b *testing.B) {
 	for n := int64(0); b.Loop(); n++ {
 		w.report(c, Progress{Done: n, Total: 1 << 40, Message: "reading the third page"})
 	}
+}
+
+func FuzzReadReport(f *testing.F) {
+	f.Add(appendReport(nil, &report{count: 1, Progress: Progress{Done: 2, Total: 3, Message: "message"}}))
+	f.Fuzz(func(t *testing.T, encoded []byte) {
+		r, err := readReport(encoded)
+		if err != nil {
+			return
+		}
+		if !utf8.ValidString(r.Message) {
+			t.Fatalf("%q", r.Message)
+		}
+		again := *r
+		again.Message = cutMessage(again.Message) // bytes that are no text have become longer
+		same, err := readReport(appendReport(nil, &again))
+		if err != nil || *same != again {
+			t.Fatalf("%+v became %+v, %v", again, same, err)
+		}
+	})
 }
