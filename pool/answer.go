@@ -17,7 +17,10 @@ func (w *worker) answer(payload []byte, kind uint32) error {
 			return err
 		}
 	}
-	room, err := w.reserve(size, kind)
+	room, err := w.results.reserve(size, kind)
+	if room == nil && err == nil {
+		room, err = w.awaitReserve(size, kind)
+	}
 	if err != nil {
 		return err
 	}
@@ -31,9 +34,8 @@ func (w *worker) answer(payload []byte, kind uint32) error {
 	return w.data.WriteFrame(payload)
 }
 
-// reserve returns room in the results ring, and waits for it if need be.
-func (w *worker) reserve(size int, kind uint32) ([]byte, error) {
-	room, err := w.results.reserve(size, kind)
+// awaitReserve returns room in the results ring, when there is some.
+func (w *worker) awaitReserve(size int, kind uint32) (room []byte, err error) {
 	for wait := time.Duration(0); room == nil && err == nil; {
 		if wait, err = w.awaitRoom(wait); err == nil {
 			room, err = w.results.reserve(size, kind)

@@ -62,7 +62,10 @@ func (w *worker) answerReport() error {
 	if !own {
 		return nil // it came from what an earlier task had left behind
 	}
-	room, err := w.reserve(len(encoded), resultReport)
+	room, err := w.results.reserve(len(encoded), resultReport)
+	if room == nil && err == nil {
+		room, err = w.awaitReserve(len(encoded), resultReport)
+	}
 	if err != nil {
 		return err
 	}
