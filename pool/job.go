@@ -17,18 +17,23 @@ type job struct {
 	ctx     context.Context
 	entry   *entry
 	timeout time.Duration // how long a task may run; 0: for ever
-	single  bool          // it has one task
-	holds   bool          // its arguments may hold proxies
 	sink    sink
 
 	// cancelled is why no more of the job's tasks are to run; nil while they are.
 	cancelled atomic.Pointer[error]
+
+	// observed is nil while nobody reports or follows the job's progress, and no trace does.
+	observed atomic.Pointer[observation]
 
 	// Guarded by the pool's mu: how many of the job's tasks wait in the queue, their encoded size, and
 	// whether the one task of a single job was withdrawn from the queue, where its entry still stands.
 	queued      int
 	queuedBytes int64
 	withdrawn   bool
+
+	// Constant; they stand where they take no room of their own.
+	single bool // it has one task
+	holds  bool // its arguments may hold proxies
 
 	mu      stdsync.Mutex // guards the fields below
 	ended   bool
@@ -60,10 +65,14 @@ func (f *Function[A, R]) newJob(ctx context.Context, p Runner, single bool) *job
 	if timeout == 0 {
 		timeout = p.settings().TaskTimeout
 	}
-	return &job{
+	j := &job{
 		pool: p, ctx: ctx, entry: f.entry, timeout: max(0, timeout),
 		single: single, holds: f.args.MayHoldProxy(),
 	}
+	if trace := injectTrace(ctx); trace != nil || f.onProgress != nil {
+		j.observed.Store(&observation{trace: trace, onProgress: f.onProgress})
+	}
+	return j
 }
 
 // watch cancels the job when its context ends. It is called when its first task is in the queue.
@@ -163,6 +172,9 @@ func (j *job) release(index int) {
 func (j *job) settle(index int, o outcome) {
 	if j.holds {
 		j.release(index)
+	}
+	if seen := j.observed.Load(); seen != nil && seen.postpone(index, o) {
+		return
 	}
 	j.sink.settle(index, o)
 }

@@ -28,10 +28,12 @@ type link struct {
 	scratch    []byte
 	answers    []answer
 	verdicts   []verdict
-	early      []byte // a large payload that came before its record was looked at
-	unreadable error  // why the data connection must not be read any more
+	early      []byte  // a large payload that came before its record was looked at
+	reported   *report // a report whose task's answer is yet to come
+	unreadable error   // why the data connection must not be read any more
 	goroutines stdsync.WaitGroup
 	group      *cgroup     // the worker's own, or nil
+	logs       *logs       // nil unless log records are forwarded
 	measured   measurement // of the memory sampler alone
 	timer      *time.Timer // calls tick
 
@@ -59,6 +61,9 @@ type link struct {
 	receiving    bool  // a large result is being read
 	charged      bool  // a task failed because the worker used too much memory
 	fault        error // why the pool itself ended the worker
+
+	listening bool   // listen runs
+	heard     uint64 // which of the worker's reports was handed on last
 }
 
 // flying is a task in flight. One that was recalled belongs to the link no more; its record is still to be
@@ -127,9 +132,15 @@ func (l *link) sendLocked() (wake bool) {
 		l.watched, l.watchedSince = l.base, l.since
 	}
 	for _, t := range l.placed {
+		if t.job.hooked() {
+			l.listenLocked()
+		}
 		if t.job.timeout > 0 {
 			binary.NativeEndian.PutUint64(t.room, uint64(t.job.timeout))
 			t.room = t.room[deadlineSize:]
+		}
+		if trace := t.job.trace(); trace != nil {
+			t.room = t.room[putTrace(t.room, trace):]
 		}
 		if t.large {
 			l.streaming = true
@@ -169,7 +180,7 @@ func (p *Pool) take(l *link, room int) error {
 			p.popLocked()
 			continue
 		}
-		large := deadlineSize+len(t.arg) > l.tasks.largest()
+		large := deadlineSize+traceRoom(t.job.trace())+len(t.arg) > l.tasks.largest()
 		if large && l.flight.len()+len(l.placed) > 0 {
 			break // it is sent to a worker that will read it at once
 		}
@@ -205,6 +216,9 @@ func (l *link) recordOf(t *task, large bool) (size int, meta uint32) {
 		meta |= flagLarge
 	} else {
 		size = len(t.arg)
+	}
+	if trace := t.job.trace(); trace != nil {
+		size, meta = size+traceRoom(trace), meta|flagTrace
 	}
 	if t.job.timeout > 0 {
 		return size + deadlineSize, meta | flagTimed | flagDeadline
@@ -243,6 +257,7 @@ func (l *link) stats() WorkerStats {
 		}
 		if l.shared.claimed(l.base) {
 			s.Age = max(0, time.Duration(clock()-l.claimedAtLocked()))
+			s.Progress = l.progressLocked()
 		}
 	}
 	if l.leaving || l.condemned != nil {

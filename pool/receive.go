@@ -12,6 +12,7 @@ import (
 type answer struct {
 	kind    uint32
 	payload []byte
+	report  *report // the task's last one, if it is sent along
 }
 
 // verdict is an outcome on its way to its job.
@@ -120,6 +121,7 @@ func (l *link) drain() (int, error) {
 		if err != nil || len(span) == 0 {
 			return total, err
 		}
+		l.collectLogs() // what the tasks logged whose results these are is there by now
 		l.scratch = append(l.scratch[:0], span...)
 		used, err := l.parse(l.scratch)
 		if used == 0 && err == nil {
@@ -145,6 +147,13 @@ func (l *link) parse(span []byte) (used int, err error) {
 		if err != nil || !ok {
 			return used, err
 		}
+		if r.meta == resultReport {
+			if l.reported, err = readReport(r.payload); err != nil {
+				return used, err
+			}
+			used += r.size
+			continue
+		}
 		a := answer{kind: r.meta &^ resultLarge, payload: r.payload}
 		if r.meta&resultLarge != 0 {
 			if len(l.answers) > 0 {
@@ -154,6 +163,7 @@ func (l *link) parse(span []byte) (used int, err error) {
 				return used, err
 			}
 		}
+		a.report, l.reported = l.reported, nil
 		l.answers = append(l.answers, a)
 		used += r.size
 	}
@@ -206,6 +216,9 @@ func (l *link) match() error {
 		}
 		if l.flight.at(0).recalled != (a.kind == resultRecalled) {
 			return fmt.Errorf("%w: a task was passed over that was not recalled, or run though it was", errCorrupt)
+		}
+		if f := l.flight.at(0); a.report != nil && !f.recalled {
+			f.job.report(l, f.index, a.report)
 		}
 		f := l.flight.popFront()
 		sequence := l.base

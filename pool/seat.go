@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -90,16 +91,23 @@ func (s *seat) hire() (*link, error) {
 		return nil, err
 	}
 	files := []*os.File{memoryFile}
+	logs, err := s.pool.openLogs(&files)
+	if err != nil {
+		return nil, errors.Join(joinClose(err, files...), memory.close())
+	}
 	l, err := s.connect(memory, &files)
 	if err = joinClose(err, files...); err != nil {
+		logs.flush()
 		return nil, errors.Join(err, memory.close())
 	}
+	l.forwardLogs(logs)
 	return l, nil
 }
 
 // connect makes the sockets of a link and starts the worker at their other ends. What is to be closed is
 // appended to files.
 func (s *seat) connect(memory *shared, files *[]*os.File) (*link, error) {
+	memories := slices.Clone(*files)
 	data, theirData, err := socketPair("data")
 	if err != nil {
 		return nil, err
@@ -117,7 +125,7 @@ func (s *seat) connect(memory *shared, files *[]*os.File) (*link, error) {
 	ctx, cancel := context.WithTimeoutCause(s.pool.lifetime, s.pool.options.StartTimeout,
 		fmt.Errorf("%w, which is %v", errNotReady, s.pool.options.StartTimeout))
 	defer cancel()
-	group, process, err := s.startIn(ctx, argument, []*os.File{theirData, theirControl, (*files)[0]})
+	group, process, err := s.startIn(ctx, argument, append([]*os.File{theirData, theirControl}, memories...))
 	if err != nil {
 		return nil, joinClose(err, data, control)
 	}
@@ -136,6 +144,9 @@ var errNotReady = errors.New("pool: the worker was not ready within StartTimeout
 func (s *seat) setup() *setup {
 	o := s.pool.options
 	made := &setup{Functions: functions.digest[:], MaxPayload: o.MaxPayload}
+	if o.ForwardLogs != nil {
+		made.Logs, made.LogLevel = true, int64(o.ForwardLogs.Level())
+	}
 	if o.Initializer != nil {
 		made.Initializer, made.Argument = o.Initializer.name, o.Initializer.argument
 	}

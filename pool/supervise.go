@@ -294,8 +294,10 @@ func (l *link) awaitExit() {
 func (l *link) bury() {
 	l.pool.forget(l)
 	l.hearKernel()
+	l.collectLogs()
 	l.mu.Lock()
 	l.leaving, l.buried = true, true
+	l.hearLocked()
 	l.timer.Stop()
 	var verdicts []verdict
 	var again []task
@@ -318,6 +320,7 @@ func (l *link) bury() {
 	l.pool.requeue(again)
 	l.pool.settle(verdicts)
 	closeConns(l.data, l.control)
+	l.logs.end()
 	l.goroutines.Wait()
 	<-l.process.Swept()
 	l.dissolve()

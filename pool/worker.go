@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync/atomic"
 	"time"
@@ -39,6 +40,8 @@ type worker struct {
 	litter   litter
 	running  int // while user code runs in loop's goroutine: the size of its record, else 0
 
+	reports reports
+
 	current  atomic.Pointer[taskContext]
 	stopping atomic.Bool // no more tasks are begun
 }
@@ -53,9 +56,15 @@ func work(ctx context.Context, c *spawn.Child) error {
 	if !bytes.Equal(s.Functions, functions.digest[:]) {
 		return errors.New("pool: the worker knows other functions than its parent: Register must not depend on the environment, flags or files")
 	}
-	w, err := newWorker(ctx, c.Files, s.MaxPayload)
+	w, err := newWorker(ctx, c.Files[:min(len(c.Files), ownFiles)], s.MaxPayload)
 	if err != nil {
 		return err
+	}
+	serving.Store(w)
+	if s.Logs {
+		if err := w.forwardLogs(c.Files[ownFiles:], slog.Level(s.LogLevel)); err != nil {
+			return err
+		}
 	}
 	if err := initialize(ctx, &s); err != nil {
 		return err
@@ -71,9 +80,12 @@ func work(ctx context.Context, c *spawn.Child) error {
 	return <-ended
 }
 
+// ownFiles is how many files a worker has for its conversation with the link. One more is for log records.
+const ownFiles = 3
+
 func newWorker(ctx context.Context, files []*os.File, largest int64) (*worker, error) {
-	if len(files) != 3 {
-		return nil, fmt.Errorf("pool: the worker was given %d files, not 3", len(files))
+	if len(files) != ownFiles {
+		return nil, fmt.Errorf("pool: the worker was given %d files, not %d", len(files), ownFiles)
 	}
 	s, err := mapShared(files[2])
 	if err != nil {
@@ -175,6 +187,13 @@ func (w *worker) take(r record) error {
 		}
 		deadline, arg = time.Duration(binary.NativeEndian.Uint64(arg)), arg[deadlineSize:]
 	}
+	parent := w.ctx
+	if r.meta&flagTrace != 0 {
+		var err error
+		if parent, arg, err = cutTrace(parent, arg); err != nil {
+			return err
+		}
+	}
 	if r.meta&flagLarge != 0 {
 		var err error
 		if arg, err = w.readLarge(); err != nil {
@@ -184,7 +203,7 @@ func (w *worker) take(r record) error {
 			return err
 		}
 	}
-	c := &taskContext{parent: w.ctx, sequence: w.sequence}
+	c := &taskContext{parent: parent, sequence: w.sequence, function: r.meta & functionMask}
 	w.current.Store(c) // before the claim, so that whoever sees that can cancel
 	if w.stopping.Load() {
 		return nil
@@ -206,7 +225,7 @@ func (w *worker) take(r record) error {
 
 // perform runs a claimed task and answers.
 func (w *worker) perform(c *taskContext, r record, arg []byte) error {
-	defer c.cancel()
+	defer c.end()
 	e := functions.lookup(r.meta & functionMask)
 	if e == nil {
 		w.tasks.release(r.size)
