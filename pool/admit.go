@@ -204,6 +204,7 @@ func (p *Pool) cancel(j *job, cause error) {
 			return t.job == j
 		})
 	}
+	dropped = append(dropped, p.unrestLocked(j)...)
 	p.queued -= j.queued
 	p.bytes -= j.queuedBytes
 	j.queued, j.queuedBytes = 0, 0

@@ -53,7 +53,9 @@ type submission struct {
 	function string
 	timeout  time.Duration // how long each may run; 0: for ever
 	mode     uint8
-	holds    bool // the arguments may hold proxies
+	holds    bool   // the arguments may hold proxies
+	again    bool   // the function was declared idempotent
+	retry    *Retry // its own policy
 	tasks    []hostedTask
 }
 
@@ -79,13 +81,14 @@ func appendSubmission(j *job, number uint64, mode uint8, tasks []task) []byte {
 	for _, t := range tasks {
 		size += len(t.arg) + taskRoom
 	}
-	dst := msgp.AppendArrayHeader(make([]byte, 0, size), uint32(5+2*len(tasks)))
+	dst := msgp.AppendArrayHeader(make([]byte, 0, size), uint32(6+2*len(tasks)))
 	dst = msgp.AppendUint64(dst, number)
 	dst = msgp.AppendString(dst, j.entry.name)
 	dst = msgp.AppendInt64(dst, int64(j.timeout))
 	holds := j.holds && mode&modeFailed == 0
 	dst = msgp.AppendUint8(dst, mode)
 	dst = msgp.AppendBool(dst, holds)
+	dst = appendPolicy(dst, j)
 	for _, t := range tasks {
 		dst = appendEncoded(msgp.AppendInt(dst, t.index), t.arg, holds)
 	}
@@ -99,14 +102,16 @@ func readSubmission(src []byte) (*submission, error) {
 	s.job, s.function, s.timeout = r.Uint(), r.Text(), time.Duration(r.Int64())
 	mode := r.Uint()
 	s.mode, s.holds = uint8(mode&modeAll), r.Bool()
-	for left := (fields - 5) / 2; left > 0 && r.Err() == nil; left-- {
+	var unfit error
+	s.again, s.retry, unfit = r.policy()
+	for left := (fields - 6) / 2; left > 0 && r.Err() == nil; left-- {
 		t := hostedTask{index: r.Int()}
 		t.arg = r.encoded(s.holds)
 		s.tasks = append(s.tasks, t)
 	}
 	bad := mode > modeAll || s.mode&modeSingle != 0 && len(s.tasks) != 1 || s.mode&modeFailed != 0 && s.holds
-	if err := r.End(); err != nil || fields < 5 || bad {
-		return nil, errors.Join(errHostedMessage, err)
+	if err := r.End(); err != nil || fields < 6 || unfit != nil || bad {
+		return nil, errors.Join(errHostedMessage, unfit, err)
 	}
 	return s, nil
 }
@@ -121,10 +126,17 @@ const (
 	formMemory // a *MemoryLimitError
 )
 
-// appendOutcome appends a job's number, the task's index, the form and what came of the task.
+// appendOutcome appends a job's number, the task's index, the outcome, how often the task was run if that was more than once,
+// the form and what came of the task.
 func appendOutcome(dst []byte, number uint64, index int, o outcome, holds bool) []byte {
 	dst = msgp.AppendInt(msgp.AppendUint64(dst, number), index)
 	dst = msgp.AppendUint8(dst, uint8(o.kind))
+	var again *RetryError
+	attempts := 0
+	if errors.As(o.err, &again) {
+		attempts, o.err = again.Attempts, again.Err
+	}
+	dst = msgp.AppendInt(dst, attempts)
 	var lost *WorkerLostError
 	var excess *MemoryLimitError
 	switch {
@@ -143,10 +155,11 @@ func appendOutcome(dst []byte, number uint64, index int, o outcome, holds bool) 
 }
 
 // outcomeFields is how many values appendOutcome writes.
-const outcomeFields = 5
+const outcomeFields = 6
 
 func (r *reader) outcome() (number uint64, index int, o outcome) {
 	number, index, o.kind = r.Uint(), r.Int(), Outcome(r.Uint())
+	attempts := r.Int()
 	switch form := r.Uint(); form {
 	case formValue, formHolds:
 		o.value = r.encoded(form == formHolds)
@@ -159,6 +172,7 @@ func (r *reader) outcome() (number uint64, index int, o outcome) {
 	default:
 		o.err = r.failure(func(e *RemoteError) error { return &hostError{e} })
 	}
+	o.err = withAttempts(attempts, o.err)
 	return number, index, o
 }
 

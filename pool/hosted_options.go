@@ -21,6 +21,7 @@ type hostedOptions struct {
 	QueueTasks, StartFailures           int
 	QueueBytes, ResultBytes, MaxPayload int64
 	Spawn                               *hostedSpawn
+	Retry                               *hostedRetry
 }
 
 // hostedSpawn are the options of spawn that travel.
@@ -47,8 +48,9 @@ func appendHostedOptions(o *Options) ([]byte, error) {
 		absolute, err := filepath.Abs(cgroup)
 		cgroup, faults = absolute, append(faults, err)
 	}
+	retry, unfit := travellingRetry(o.Retry)
 	s, err := travelling(o.Spawn)
-	if err := errors.Join(append(faults, err)...); err != nil {
+	if err := errors.Join(append(faults, unfit, err)...); err != nil {
 		return nil, err
 	}
 	t := hostedOptions{
@@ -56,7 +58,7 @@ func appendHostedOptions(o *Options) ([]byte, error) {
 		MaxMemory: o.MaxMemory, Cgroup: cgroup,
 		TaskTimeout: o.TaskTimeout, Grace: o.Grace, StartTimeout: o.StartTimeout, QueueTasks: o.QueueTasks,
 		StartFailures: o.StartFailures, QueueBytes: o.QueueBytes, ResultBytes: o.ResultBytes, MaxPayload: o.MaxPayload,
-		Spawn: s,
+		Spawn: s, Retry: retry,
 	}
 	if o.Initializer != nil {
 		t.Initializer, t.Argument = o.Initializer.name, o.Initializer.argument
@@ -97,6 +99,7 @@ func readHostedOptions(encoded []byte) (*Options, error) {
 		MaxMemory: t.MaxMemory, Cgroup: t.Cgroup,
 		TaskTimeout: t.TaskTimeout, Grace: t.Grace, StartTimeout: t.StartTimeout, QueueTasks: t.QueueTasks,
 		StartFailures: t.StartFailures, QueueBytes: t.QueueBytes, ResultBytes: t.ResultBytes, MaxPayload: t.MaxPayload,
+		Retry: t.Retry.policy(),
 	}
 	if t.Initializer != "" {
 		o.Initializer = &Initializer{name: t.Initializer, argument: t.Argument}

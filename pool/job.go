@@ -19,6 +19,8 @@ type job struct {
 	timeout time.Duration // how long a task may run; 0: for ever
 	single  bool          // it has one task
 	holds   bool          // its arguments may hold proxies
+	again   bool          // its function was declared idempotent
+	retry   *Retry        // when its tasks are run again; nil: never
 	sink    sink
 
 	// cancelled is why no more of the job's tasks are to run; nil while they are.
@@ -30,10 +32,11 @@ type job struct {
 	queuedBytes int64
 	withdrawn   bool
 
-	mu      stdsync.Mutex // guards the fields below
-	ended   bool
-	unwatch func() bool          // stops watching ctx
-	held    map[int][]wire.Token // references held for proxies in arguments under way
+	mu       stdsync.Mutex // guards the fields below
+	ended    bool
+	unwatch  func() bool          // stops watching ctx
+	held     map[int][]wire.Token // references held for proxies in arguments under way
+	attempts map[int]int          // by task: how many have ended, of tasks that failed and may be run again
 }
 
 // task is one call under way: its place in its job and its encoded argument.
@@ -60,9 +63,13 @@ func (f *Function[A, R]) newJob(ctx context.Context, p Runner, single bool) *job
 	if timeout == 0 {
 		timeout = p.settings().TaskTimeout
 	}
+	retry := f.retry
+	if f.idempotent && retry == nil {
+		retry = p.settings().Retry
+	}
 	return &job{
 		pool: p, ctx: ctx, entry: f.entry, timeout: max(0, timeout),
-		single: single, holds: f.args.MayHoldProxy(),
+		single: single, holds: f.args.MayHoldProxy(), again: f.idempotent, retry: retry,
 	}
 }
 
@@ -163,6 +170,9 @@ func (j *job) release(index int) {
 func (j *job) settle(index int, o outcome) {
 	if j.holds {
 		j.release(index)
+	}
+	if j.retry != nil {
+		o.err = withAttempts(j.forgetAttempts(index), o.err)
 	}
 	j.sink.settle(index, o)
 }

@@ -24,12 +24,13 @@ type link struct {
 	moved      *meter        // counts the bytes of data
 	control    *wire.Conn    // orders to the worker
 	patience   time.Duration // how long the worker may make no progress without running a task
-	results    ringReader    // read by serve alone, as are the five below
+	results    ringReader    // read by serve alone, as are the six below
 	scratch    []byte
 	answers    []answer
 	verdicts   []verdict
-	early      []byte // a large payload that came before its record was looked at
-	unreadable error  // why the data connection must not be read any more
+	held       []verdict // of tasks that may be run again, once nothing is left of the worker
+	early      []byte    // a large payload that came before its record was looked at
+	unreadable error     // why the data connection must not be read any more
 	goroutines stdsync.WaitGroup
 	group      *cgroup     // the worker's own, or nil
 	measured   measurement // of the memory sampler alone
@@ -71,8 +72,9 @@ type flying struct {
 // placement is a task and its place in the ring.
 type placement struct {
 	task
-	room  []byte
-	large bool
+	room    []byte
+	large   bool
+	attempt int
 }
 
 func newLink(p *Pool, process *spawn.Process, s *shared, data, control *os.File) (*link, error) {
@@ -131,6 +133,10 @@ func (l *link) sendLocked() (wake bool) {
 			binary.NativeEndian.PutUint64(t.room, uint64(t.job.timeout))
 			t.room = t.room[deadlineSize:]
 		}
+		if t.attempt > 1 {
+			binary.NativeEndian.PutUint64(t.room, uint64(t.attempt))
+			t.room = t.room[attemptSize:]
+		}
 		if t.large {
 			l.streaming = true
 			l.goroutines.Go(func() { l.stream(t.arg) })
@@ -169,11 +175,12 @@ func (p *Pool) take(l *link, room int) error {
 			p.popLocked()
 			continue
 		}
-		large := deadlineSize+len(t.arg) > l.tasks.largest()
+		large := deadlineSize+attemptSize+len(t.arg) > l.tasks.largest()
 		if large && l.flight.len()+len(l.placed) > 0 {
 			break // it is sent to a worker that will read it at once
 		}
-		place, err := l.tasks.reserve(l.recordOf(t, large))
+		attempt := t.job.attempt(t.index)
+		place, err := l.tasks.reserve(l.recordOf(t, large, attempt))
 		if err != nil {
 			return err
 		}
@@ -185,7 +192,7 @@ func (p *Pool) take(l *link, room int) error {
 		}
 		taken, _ := p.popLocked()
 		p.inflight++
-		l.placed = append(l.placed, placement{task: taken, room: place, large: large})
+		l.placed = append(l.placed, placement{task: taken, room: place, large: large, attempt: attempt})
 		if large {
 			break
 		}
@@ -199,12 +206,15 @@ func (p *Pool) take(l *link, room int) error {
 }
 
 // recordOf returns the payload size and the meta word of a task's record.
-func (l *link) recordOf(t *task, large bool) (size int, meta uint32) {
+func (l *link) recordOf(t *task, large bool, attempt int) (size int, meta uint32) {
 	meta = t.job.entry.index
 	if large {
 		meta |= flagLarge
 	} else {
 		size = len(t.arg)
+	}
+	if attempt > 1 {
+		size, meta = size+attemptSize, meta|flagAgain
 	}
 	if t.job.timeout > 0 {
 		return size + deadlineSize, meta | flagTimed | flagDeadline

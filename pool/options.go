@@ -62,6 +62,10 @@ type Options struct {
 	// TaskTimeout is how long a task may run, from the moment a worker begins it. Default: for ever.
 	TaskTimeout time.Duration
 
+	// Retry says when tasks of functions that were declared idempotent (see Function.Idempotent) are run again, unless
+	// those have a policy of their own. Default: never.
+	Retry *Retry
+
 	// Grace is how long a worker has, once its task was cancelled, before SIGTERM goes to it and to all it
 	// started, and then again before SIGKILL. Default: DefaultGrace.
 	Grace time.Duration
@@ -112,6 +116,7 @@ func (o *Options) withDefaults() (*Options, error) {
 	setDefault(&c.Name, "pool")
 	setDefault(&c.Workers, runtime.GOMAXPROCS(0))
 	setDefault(&c.Procs, max(1, runtime.GOMAXPROCS(0)/c.Workers))
+	c.Retry = c.Retry.complete()
 	setDefault(&c.Grace, DefaultGrace)
 	setDefault(&c.QueueTasks, DefaultQueueTasks)
 	setDefault(&c.QueueBytes, DefaultQueueBytes)
@@ -150,7 +155,7 @@ func (o *Options) validate() error {
 	fault(o.MaxPayload < 0, "MaxPayload is %d; it cannot be negative", o.MaxPayload)
 	fault(o.StartTimeout < 0, "StartTimeout is %v; it cannot be negative", o.StartTimeout)
 	fault(o.StartFailures < 0, "StartFailures is %d; it cannot be negative", o.StartFailures)
-	faults = append(faults, o.validateMemory())
+	faults = append(faults, o.validateMemory(), o.Retry.validate("Retry"))
 	if s := o.Spawn; s != nil {
 		if err := s.Validate(); err != nil {
 			faults = append(faults, fmt.Errorf("pool: Spawn: %w", err))

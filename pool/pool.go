@@ -45,7 +45,10 @@ type Pool struct {
 	calledBack *stdsync.Cond // one has returned
 	outcomes   [outcomeKinds]uint64
 	submitted  uint64
-	failures   int // starts in a row without a Hello, and those of them that somebody killed
+	retries    uint64                 // attempts after the first
+	resting    map[*job]map[int]*rest // tasks that wait for their next attempt, part of inflight
+	rests      int                    // how many
+	failures   int                    // starts in a row without a Hello, and those of them that somebody killed
 	kills      int
 	useless    int // workers in a row that used too much memory without running a task
 	living     int // workers that said Hello
@@ -187,6 +190,7 @@ func (p *Pool) abandon(reason error) {
 			dropped = append(dropped, t)
 		}
 	}
+	dropped = append(dropped, p.unrestAllLocked()...)
 	p.outcomes[Abandoned] += uint64(len(dropped))
 	for _, w := range p.waiters {
 		w.err = p.reason

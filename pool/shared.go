@@ -31,8 +31,10 @@ const (
 	flagLarge        = 1 << 31 // task: the payload comes as a frame on the data connection
 	flagTimed        = 1 << 30 // task: the worker writes down when it claims it
 	flagDeadline     = 1 << 29 // task: the payload begins with how long it may run, in nanoseconds, 8 bytes
-	functionMask     = flagDeadline - 1
+	flagAgain        = 1 << 28 // task: then comes which attempt it is, if it is not the first, 8 bytes
+	functionMask     = flagAgain - 1
 	deadlineSize     = 8
+	attemptSize      = 8
 	resultValue      = 0 // kinds of result
 	resultError      = 1
 	resultRecalled   = 2

@@ -37,6 +37,7 @@ type Stats struct {
 	Submitted   uint64
 	Pending     uint64 // waiting or running
 	Waiting     uint64 // of the pending: not sent to a worker yet
+	Resting     uint64 // of the pending: waiting to be run again (see Retry)
 	Done        uint64
 	Failed      uint64
 	Lost        uint64
@@ -44,6 +45,7 @@ type Stats struct {
 	OutOfMemory uint64
 	Cancelled   uint64
 	Abandoned   uint64
+	Retries     uint64          // times that a task was to be run again: no part of the sum
 	Memory      MemoryMechanism // what keeps workers within MaxMemory
 	Workers     []WorkerStats   // one for each worker that the pool keeps
 }
@@ -78,6 +80,7 @@ func (p *Pool) Stats() Stats {
 	s := Stats{
 		Submitted: p.submitted, Pending: uint64(waiting + p.inflight), Waiting: uint64(waiting),
 		Done: p.outcomes[Done], Failed: p.outcomes[Failed], Lost: p.outcomes[Lost], TimedOut: p.outcomes[TimedOut],
+		Resting: uint64(p.rests), Retries: p.retries,
 		OutOfMemory: p.outcomes[OutOfMemory], Memory: p.options.memoryMechanism(),
 		Cancelled: p.outcomes[Cancelled], Abandoned: p.outcomes[Abandoned],
 	}

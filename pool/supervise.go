@@ -227,7 +227,7 @@ func (l *link) cancel(j *job, cause error) {
 	for i, t := range dropped {
 		verdicts[i] = verdict{t, outcome{kind: Cancelled, err: cause}}
 	}
-	l.pool.settle(verdicts)
+	l.pool.conclude(verdicts)
 }
 
 // blame ends a worker that broke the rules, and keeps why.
@@ -304,7 +304,11 @@ func (l *link) bury() {
 		switch {
 		case f.recalled:
 		case l.shared.claimed(l.base):
-			verdicts = append(verdicts, verdict{f.task, l.loseLocked(f.task)})
+			if v := (verdict{f.task, l.loseLocked(f.task)}); v.mayRepeat() {
+				l.held = append(l.held, v)
+			} else {
+				verdicts = append(verdicts, v)
+			}
 		default:
 			again = append(again, f.task)
 		}
@@ -324,6 +328,7 @@ func (l *link) bury() {
 	if err := l.shared.close(); err != nil {
 		l.pool.options.Logger.Error("cannot unmap a worker's memory", "error", err)
 	}
+	l.pool.settle(l.held)
 }
 
 // loseLocked makes the outcome of a task whose worker died while it ran.

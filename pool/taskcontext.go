@@ -12,6 +12,7 @@ import (
 type taskContext struct {
 	parent   context.Context // the worker's, for values
 	sequence uint64
+	attempt  int
 	deadline time.Time // zero for none; set before the task runs
 
 	mu        stdsync.Mutex // guards the fields below
@@ -29,7 +30,21 @@ var closedChannel = func() chan struct{} {
 
 func (c *taskContext) Deadline() (time.Time, bool) { return c.deadline, !c.deadline.IsZero() }
 
-func (c *taskContext) Value(key any) any { return c.parent.Value(key) }
+func (c *taskContext) Value(key any) any {
+	if key == (attemptKey{}) {
+		return c.attempt
+	}
+	return c.parent.Value(key)
+}
+
+type attemptKey struct{}
+
+// Attempt returns how many times the task of a context has begun, this time included: 1, unless it is run again as a Retry
+// says. For a context that is not a task's, nor derived from one, it is 0. It does not block.
+func Attempt(ctx context.Context) int {
+	attempt, _ := ctx.Value(attemptKey{}).(int)
+	return attempt
+}
 
 func (c *taskContext) Err() error {
 	c.mu.Lock()

@@ -175,6 +175,13 @@ func (w *worker) take(r record) error {
 		}
 		deadline, arg = time.Duration(binary.NativeEndian.Uint64(arg)), arg[deadlineSize:]
 	}
+	attempt := 1
+	if r.meta&flagAgain != 0 {
+		if len(arg) < attemptSize {
+			return errCorrupt
+		}
+		attempt, arg = int(binary.NativeEndian.Uint64(arg)), arg[attemptSize:]
+	}
 	if r.meta&flagLarge != 0 {
 		var err error
 		if arg, err = w.readLarge(); err != nil {
@@ -184,7 +191,7 @@ func (w *worker) take(r record) error {
 			return err
 		}
 	}
-	c := &taskContext{parent: w.ctx, sequence: w.sequence}
+	c := &taskContext{parent: w.ctx, sequence: w.sequence, attempt: attempt}
 	w.current.Store(c) // before the claim, so that whoever sees that can cancel
 	if w.stopping.Load() {
 		return nil
