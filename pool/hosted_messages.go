@@ -21,6 +21,7 @@ const (
 	methodStats     = "Stats"
 	methodShutdown  = "Shutdown"
 	methodTerminate = "Terminate"
+	methodResize    = "Resize"
 	methodSettings  = "Settings"
 	methodSubmit    = "Submit"
 	methodTake      = "Take"

@@ -14,6 +14,8 @@ import (
 type hostedOptions struct {
 	Name                                string
 	Workers, Procs, MaxTasksPerChild    int
+	MinWorkers, Spares                  int
+	MaxAge, IdleTimeout                 time.Duration
 	MemoryLimit, MaxMemory              int64
 	Cgroup, Initializer                 string
 	Argument                            []byte
@@ -43,6 +45,9 @@ func appendHostedOptions(o *Options) ([]byte, error) {
 	if o.Logger != nil {
 		faults = append(faults, errors.New("pool: Logger is set; a hosted pool has none, because it is in another process: ask its Stats"))
 	}
+	if o.OnWorker != nil {
+		faults = append(faults, errors.New("pool: OnWorker is set; a function cannot be passed to a hosted pool: ask its Stats"))
+	}
 	cgroup := o.Cgroup
 	if cgroup != "" {
 		absolute, err := filepath.Abs(cgroup)
@@ -56,6 +61,7 @@ func appendHostedOptions(o *Options) ([]byte, error) {
 	t := hostedOptions{
 		Name: o.Name, Workers: o.Workers, Procs: o.Procs, MaxTasksPerChild: o.MaxTasksPerChild, MemoryLimit: o.MemoryLimit,
 		MaxMemory: o.MaxMemory, Cgroup: cgroup,
+		MinWorkers: o.MinWorkers, Spares: o.Spares, MaxAge: o.MaxAge, IdleTimeout: o.IdleTimeout,
 		TaskTimeout: o.TaskTimeout, Grace: o.Grace, StartTimeout: o.StartTimeout, QueueTasks: o.QueueTasks,
 		StartFailures: o.StartFailures, QueueBytes: o.QueueBytes, ResultBytes: o.ResultBytes, MaxPayload: o.MaxPayload,
 		Spawn: s, Retry: retry,
@@ -97,6 +103,7 @@ func readHostedOptions(encoded []byte) (*Options, error) {
 	o := &Options{
 		Name: t.Name, Workers: t.Workers, Procs: t.Procs, MaxTasksPerChild: t.MaxTasksPerChild, MemoryLimit: t.MemoryLimit,
 		MaxMemory: t.MaxMemory, Cgroup: t.Cgroup,
+		MinWorkers: t.MinWorkers, Spares: t.Spares, MaxAge: t.MaxAge, IdleTimeout: t.IdleTimeout,
 		TaskTimeout: t.TaskTimeout, Grace: t.Grace, StartTimeout: t.StartTimeout, QueueTasks: t.QueueTasks,
 		StartFailures: t.StartFailures, QueueBytes: t.QueueBytes, ResultBytes: t.ResultBytes, MaxPayload: t.MaxPayload,
 		Retry: t.Retry.policy(),

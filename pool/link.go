@@ -32,13 +32,19 @@ type link struct {
 	early      []byte    // a large payload that came before its record was looked at
 	unreadable error     // why the data connection must not be read any more
 	goroutines stdsync.WaitGroup
-	group      *cgroup     // the worker's own, or nil
-	measured   measurement // of the memory sampler alone
-	timer      *time.Timer // calls tick
+	group      *cgroup       // the worker's own, or nil
+	measured   measurement   // of the memory sampler alone
+	timer      *time.Timer   // calls tick
+	expires    int64         // clock when the worker is to be replaced; 0: never
+	seat       *seat         // nil while the worker is a spare; set before it gets tasks
+	taken      chan struct{} // closed when a spare has got a seat
+	vacated    chan struct{} // closed when the seat may be given to another
+	vacating   stdsync.Once
 
 	parked atomic.Bool // serve waits for the worker to ring
 
-	idle bool // in the pool's list of idle links; guarded by pool.mu
+	idle      bool  // in the pool's list of idle links; guarded by pool.mu
+	idleSince int64 // clock when it got there, where that matters; guarded by pool.mu
 
 	mu           stdsync.Mutex // guards the fields below
 	tasks        ringWriter
@@ -52,6 +58,10 @@ type link struct {
 	streaming    bool          // a large argument is being written
 	condemned    *sentence     // what is done about a task that must end
 	leaving      bool          // no more tasks are sent
+	due          ExitCause     // why the worker is to be replaced, once it has a successor
+	ousted       ExitCause     // why the worker ends with its task
+	dismissed    bool          // the worker was told to go, before it went
+	retiring     ExitCause     // why no more tasks are sent, and the worker leaves when it has run what it has begun
 	buried       bool          // the worker is gone and everything is settled
 	armed        int64         // clock when timer calls tick; 0: never
 	watched      uint64        // first of the flight, and bytes moved on the data connection, when tick last saw a change
@@ -80,6 +90,7 @@ type placement struct {
 func newLink(p *Pool, process *spawn.Process, s *shared, data, control *os.File) (*link, error) {
 	l := &link{
 		pool: p, process: process, shared: s, target: 1, patience: max(p.options.Grace, stallTime),
+		taken: make(chan struct{}), vacated: make(chan struct{}),
 		tasks:   ringWriter{ring: s.tasks(), tail: s.word(wordTaskTail), head: s.word(wordTaskHead)},
 		results: ringReader{ring: s.results(), tail: s.word(wordResultTail), head: s.word(wordResultHead)},
 	}
@@ -89,6 +100,9 @@ func newLink(p *Pool, process *spawn.Process, s *shared, data, control *os.File)
 	}
 	if l.control, _, err = connect(control, maxOrder); err != nil {
 		return nil, errors.Join(err, l.data.Close())
+	}
+	if d := p.options.lifespan(); d > 0 {
+		l.expires = clock() + int64(d)
 	}
 	l.timer = time.AfterFunc(time.Hour, l.tick)
 	l.timer.Stop()
@@ -100,7 +114,7 @@ func newLink(p *Pool, process *spawn.Process, s *shared, data, control *os.File)
 func (l *link) fill() {
 	l.mu.Lock()
 	wake := false
-	if !l.leaving && !l.streaming && l.condemned == nil && l.fault == nil {
+	if !l.leaving && l.retiring == "" && !l.streaming && l.condemned == nil && l.fault == nil {
 		wake = l.sendLocked()
 	}
 	l.mu.Unlock()
@@ -147,6 +161,9 @@ func (l *link) sendLocked() (wake bool) {
 		l.flight.pushBack(flying{task: t.task})
 	}
 	l.sent += len(l.placed)
+	if most := l.pool.options.MaxTasksPerChild; most > 0 && l.sent >= most {
+		l.expectLocked(ExitTasks)
+	}
 	clear(l.placed)
 	l.placed = l.placed[:0]
 	l.tasks.publish()
@@ -201,6 +218,9 @@ func (p *Pool) take(l *link, room int) error {
 	if l.flight.len()+len(l.placed) == 0 && !l.idle {
 		l.idle = true
 		p.idle = append(p.idle, l)
+		if p.options.IdleTimeout > 0 {
+			l.idleSince = clock()
+		}
 	}
 	return nil
 }
@@ -255,7 +275,7 @@ func (l *link) stats() WorkerStats {
 			s.Age = max(0, time.Duration(clock()-l.claimedAtLocked()))
 		}
 	}
-	if l.leaving || l.condemned != nil {
+	if l.leaving || l.retiring != "" || l.condemned != nil {
 		s.State = Leaving
 	}
 	return s

@@ -37,8 +37,8 @@ func (l *link) serve() {
 			l.blameIfBroken(err)
 			break
 		}
-		l.fill()
 		l.retire()
+		l.fill()
 		if !l.wait(n) {
 			break
 		}
@@ -218,6 +218,7 @@ func (l *link) match() error {
 		}
 		v := verdict{f.task, l.judgeLocked(sequence, f.task, a)}
 		if v.kind == TimedOut && v.mayRepeat() {
+			l.ousted = ExitTimedOut
 			l.held = append(l.held, v) // what it had started may go on: the worker goes first
 			continue
 		}

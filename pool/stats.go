@@ -85,18 +85,23 @@ func (p *Pool) Stats() Stats {
 		Cancelled: p.outcomes[Cancelled], Abandoned: p.outcomes[Abandoned],
 	}
 	p.mu.Unlock()
-	for _, seat := range p.seats {
-		s.Workers = append(s.Workers, seat.stats())
+	for _, seat := range p.allSeats() {
+		if stats, kept := seat.stats(); kept {
+			s.Workers = append(s.Workers, stats)
+		}
 	}
 	return s
 }
 
-func (s *seat) stats() WorkerStats {
+// stats describes the seat's worker. It reports false where the pool keeps none.
+func (s *seat) stats() (stats WorkerStats, kept bool) {
 	l := s.link.Load()
 	if l == nil {
-		return WorkerStats{State: Starting}
+		s.pool.mu.Lock()
+		defer s.pool.mu.Unlock()
+		return WorkerStats{State: Starting}, !s.empty && s.number < int(s.pool.size.Load())
 	}
-	stats := l.stats()
+	stats = l.stats()
 	p := &process.Process{Pid: int32(stats.PID)} // process.NewProcess would leave a descriptor to the collector
 	if memory, err := p.MemoryInfo(); err == nil {
 		stats.Resident = memory.RSS
@@ -104,5 +109,5 @@ func (s *seat) stats() WorkerStats {
 	if times, err := p.Times(); err == nil {
 		stats.CPU = time.Duration((times.User + times.System) * float64(time.Second))
 	}
-	return stats
+	return stats, true
 }
