@@ -123,7 +123,7 @@ func (r *Retry) validate(name string) error {
 	fault(r.Initial < 0, "Initial is %v; it cannot be negative", r.Initial)
 	fault(r.Max < 0, "Max is %v; it cannot be negative", r.Max)
 	fault(r.Max > 0 && r.Max < r.Initial, "Max is %v, less than Initial, which is %v", r.Max, r.Initial)
-	fault(r.Factor != 0 && !(r.Factor >= 1 && r.Factor <= math.MaxFloat64), "Factor is %v; it must be a number from 1 on", r.Factor)
+	fault(r.Factor != 0 && (r.Factor < 1 || math.IsNaN(r.Factor) || math.IsInf(r.Factor, 0)), "Factor is %v; it must be a number from 1 on", r.Factor)
 	for _, kind := range r.On {
 		fault(!repeatable(kind), "On has the outcome %q; a task can be run again when it was lost, timed out, ran out of memory or failed",
 			kind)
