@@ -48,7 +48,7 @@ var layers = map[string]layer{
 	"pool": {
 		ours: []string{"wire", "spawn", "finalize", "manager"},
 		libraries: []string{
-			"github.com/oklog/run", "github.com/shirou/gopsutil/v3", "github.com/tinylib/msgp", "golang.org/x/sys",
+			"github.com/shirou/gopsutil/v3", "github.com/tinylib/msgp", "golang.org/x/sys",
 		},
 	},
 	// Metrics stand above pool, which every worker imports: a program that has no use for them pays nothing.

@@ -133,6 +133,9 @@ func (p *Pool) dispatchUnlock() {
 		l.fill()
 		p.mu.Lock()
 	}
+	if len(p.vacant) > 0 {
+		p.callLocked()
+	}
 	p.mu.Unlock()
 }
 
@@ -204,6 +207,7 @@ func (p *Pool) cancel(j *job, cause error) {
 			return t.job == j
 		})
 	}
+	dropped = append(dropped, p.unrestLocked(j)...)
 	p.queued -= j.queued
 	p.bytes -= j.queuedBytes
 	j.queued, j.queuedBytes = 0, 0
@@ -215,7 +219,7 @@ func (p *Pool) cancel(j *job, cause error) {
 	for _, t := range dropped {
 		j.settle(t.index, outcome{kind: Cancelled, err: cause})
 	}
-	for _, s := range p.seats {
+	for _, s := range p.allSeats() {
 		if l := s.link.Load(); l != nil {
 			l.cancel(j, cause)
 		}

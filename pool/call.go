@@ -11,7 +11,8 @@ import (
 // came all the same is returned with a nil error.
 //
 // Errors: what the function returned or its panic, as *RemoteError; *WorkerLostError; ErrTaskTimeout;
-// ErrPoolBroken; ErrClosed; ErrTaskTooLarge; context.Cause(ctx); an error of the argument's encoding.
+// ErrPoolBroken; ErrClosed; ErrTaskTooLarge; context.Cause(ctx); an error of the argument's encoding; *RetryError around one of
+// these, for a task that was run more than once; a fault of the function's Retry.
 func (f *Function[A, R]) Apply(ctx context.Context, p Runner, arg A) (R, error) {
 	result, err := f.ApplyAsync(ctx, p, arg)
 	if err != nil {
@@ -25,7 +26,7 @@ func (f *Function[A, R]) Apply(ctx context.Context, p Runner, arg A) (R, error) 
 // the caller may change it then. It blocks while the pool's queue is full. The context governs the task
 // until it has ended, not the submission alone. Errors: as Apply's, when they are known at once.
 func (f *Function[A, R]) ApplyAsync(ctx context.Context, p Runner, arg A) (*AsyncResult[R], error) {
-	if err := p.admissible(ctx); err != nil {
+	if err := f.admissible(ctx, p); err != nil {
 		return nil, err
 	}
 	j := f.newJob(ctx, p, true)

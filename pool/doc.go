@@ -49,6 +49,9 @@
 // cancelled, has its context cancelled; one that takes no notice is ended with its worker and with everything
 // the worker had started; so is one whose worker uses more memory than MaxMemory, whatever it is doing. A worker that was stopped (SIGSTOP) keeps no task but the one it had begun.
 //
+// A function whose user declares it idempotent, by Function.Idempotent or Function.WithRetry, may have its tasks run again: see
+// Retry. No other task is ever run twice.
+//
 // Every submitted task ends in exactly one Outcome. Stats counts them.
 //
 // # Concurrency
@@ -59,7 +62,7 @@
 //
 // What a task returns reaches its caller as *RemoteError, with the message, the codes of the sentinels that it
 // wraps (see RegisterError), and after a panic the worker's stack. ErrTaskTimeout, *WorkerLostError, *MemoryLimitError,
-// ErrPoolBroken, ErrClosed and ErrTaskTooLarge are the pool's own; ErrCutShort is an Iterator's, ErrNotReady an
+// *RetryError around the last of several, ErrPoolBroken, ErrClosed and ErrTaskTooLarge are the pool's own; ErrCutShort is an Iterator's, ErrNotReady an
 // AsyncResult's, ErrOtherBuild and those of package manager a Hosted's.
 //
 // # Shutdown

@@ -21,6 +21,10 @@ type Function[A, R any] struct {
 	results    *wire.Codec[R]
 	timeout    time.Duration // 0: the pool's
 	onProgress func(index int, p Progress)
+
+	idempotent bool   // its tasks may run more than once
+	retry      *Retry // nil: the pool's
+	fault      error  // of retry
 }
 
 // Register makes fn known to workers under its own qualified name and returns the handle to call it by.

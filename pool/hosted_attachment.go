@@ -173,6 +173,7 @@ func (a *attachment) enter(s *submission, function *entry, keeps []keep) (*hoste
 	if j == nil {
 		j = &hostedJob{attachment: a, number: s.job, job: &job{
 			pool: a.pool, ctx: context.Background(), entry: function, timeout: max(0, s.timeout), single: s.mode&modeSingle != 0,
+			again: s.again, retry: s.policyIn(a.pool),
 		}}
 		j.sink = j
 		j.carry(s.trace)

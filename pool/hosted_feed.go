@@ -38,7 +38,7 @@ func (f *Function[A, R]) IMapSharedSeqUnordered(ctx context.Context, h *Hosted, 
 }
 
 func (f *Function[A, R]) feedShared(ctx context.Context, h *Hosted, inputs iter.Seq[A], mode uint8) (*manager.Proxy, error) {
-	if err := h.admissible(ctx); err != nil {
+	if err := f.admissible(ctx, h); err != nil {
 		return nil, err
 	}
 	hosting := h.use()

@@ -45,7 +45,8 @@ func (a *attachment) submitShared(ctx context.Context, message []byte) (*sharedJ
 		return nil, errUnknownFunction
 	}
 	s := &sharedJob{
-		job:  &job{pool: a.pool, ctx: context.Background(), entry: function, timeout: max(0, m.timeout)},
+		job: &job{pool: a.pool, ctx: context.Background(), entry: function, timeout: max(0, m.timeout),
+			again: m.again, retry: m.policyIn(a.pool)},
 		host: a.owner, ordered: m.mode&modeOrdered != 0,
 		kept: map[int]keep{}, pending: map[int]sharedOutcome{}, delivered: map[*manager.Session]map[int]keep{},
 	}

@@ -18,6 +18,12 @@ func largestPayload(message int64) int64 { return max(1, message-messageRoom) }
 // an error becomes a shorter one.
 func fit(function string, o outcome, message int64) outcome {
 	most := largestPayload(message)
+	var again *RetryError
+	if errors.As(o.err, &again) {
+		o.err = again.Err
+		o.err = withAttempts(again.Attempts, fit(function, o, message).err)
+		return o
+	}
 	var lost *WorkerLostError
 	switch {
 	case o.err == nil && int64(len(o.value)) > most:

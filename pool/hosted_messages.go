@@ -21,6 +21,7 @@ const (
 	methodStats     = "Stats"
 	methodShutdown  = "Shutdown"
 	methodTerminate = "Terminate"
+	methodResize    = "Resize"
 	methodSettings  = "Settings"
 	methodSubmit    = "Submit"
 	methodTake      = "Take"
@@ -55,6 +56,8 @@ type submission struct {
 	mode     uint8
 	holds    bool   // the arguments may hold proxies
 	trace    []byte // what follows the caller's context, nil for nothing
+	again    bool   // the function was declared idempotent
+	retry    *Retry // its own policy
 	tasks    []hostedTask
 }
 
@@ -79,7 +82,7 @@ const (
 func appendSubmission(j *job, number uint64, mode uint8, tasks []task) []byte {
 	trace := j.trace()
 	size := 64 + len(j.entry.name) + len(trace)
-	fields := uint32(5 + 2*len(tasks))
+	fields := uint32(6 + 2*len(tasks))
 	if mode &^= modeTraced; trace != nil {
 		mode |= modeTraced
 		fields++
@@ -97,6 +100,7 @@ func appendSubmission(j *job, number uint64, mode uint8, tasks []task) []byte {
 	if trace != nil {
 		dst = msgp.AppendBytes(dst, trace)
 	}
+	dst = appendPolicy(dst, j)
 	for _, t := range tasks {
 		dst = appendEncoded(msgp.AppendInt(dst, t.index), t.arg, holds)
 	}
@@ -114,14 +118,16 @@ func readSubmission(src []byte) (*submission, error) {
 		s.trace = r.Bytes()
 		fields--
 	}
-	for left := (fields - 5) / 2; left > 0 && r.Err() == nil; left-- {
+	var unfit error
+	s.again, s.retry, unfit = r.policy()
+	for left := (fields - 6) / 2; left > 0 && r.Err() == nil; left-- {
 		t := hostedTask{index: r.Int()}
 		t.arg = r.encoded(s.holds)
 		s.tasks = append(s.tasks, t)
 	}
 	bad := mode > modeAll || s.mode&modeSingle != 0 && len(s.tasks) != 1 || s.mode&modeFailed != 0 && s.holds
-	if err := r.End(); err != nil || fields < 5 || bad {
-		return nil, errors.Join(errHostedMessage, err)
+	if err := r.End(); err != nil || fields < 6 || unfit != nil || bad {
+		return nil, errors.Join(errHostedMessage, unfit, err)
 	}
 	return s, nil
 }
@@ -136,10 +142,17 @@ const (
 	formMemory // a *MemoryLimitError
 )
 
-// appendOutcome appends a job's number, the task's index, the form and what came of the task.
+// appendOutcome appends a job's number, the task's index, the outcome, how often the task was run if that was more than once,
+// the form and what came of the task.
 func appendOutcome(dst []byte, number uint64, index int, o outcome, holds bool) []byte {
 	dst = msgp.AppendInt(msgp.AppendUint64(dst, number), index)
 	dst = msgp.AppendUint8(dst, uint8(o.kind))
+	var again *RetryError
+	attempts := 0
+	if errors.As(o.err, &again) {
+		attempts, o.err = again.Attempts, again.Err
+	}
+	dst = msgp.AppendInt(dst, attempts)
 	var lost *WorkerLostError
 	var excess *MemoryLimitError
 	switch {
@@ -158,10 +171,11 @@ func appendOutcome(dst []byte, number uint64, index int, o outcome, holds bool) 
 }
 
 // outcomeFields is how many values appendOutcome writes.
-const outcomeFields = 5
+const outcomeFields = 6
 
 func (r *reader) outcome() (number uint64, index int, o outcome) {
 	number, index, o.kind = r.Uint(), r.Int(), Outcome(r.Uint())
+	attempts := r.Int()
 	switch form := r.Uint(); form {
 	case formValue, formHolds:
 		o.value = r.encoded(form == formHolds)
@@ -174,6 +188,7 @@ func (r *reader) outcome() (number uint64, index int, o outcome) {
 	default:
 		o.err = r.failure(func(e *RemoteError) error { return &hostError{e} })
 	}
+	o.err = withAttempts(attempts, o.err)
 	return number, index, o
 }
 

@@ -3,6 +3,7 @@ package pool
 import (
 	"bytes"
 	"errors"
+	"reflect"
 	"testing"
 	"time"
 
@@ -13,7 +14,10 @@ import (
 func FuzzReadSubmission(f *testing.F) {
 	j := &job{entry: &entry{name: "f"}, timeout: time.Second, holds: true}
 	f.Add(appendSubmission(j, 7, modeOrdered|modeOpen, []task{{index: 0, arg: []byte{1}}, {index: 1, arg: []byte{0xc0}}}))
+	j.again = true
+	f.Add(appendSubmission(j, 7, modeSingle, []task{{index: 0, arg: []byte{1}}}))
 	j.carry([]byte{0x80})
+	j.retry = (&Retry{Attempts: 5, On: []Outcome{Lost, Failed}}).complete()
 	f.Add(appendSubmission(j, 7, modeSingle, []task{{index: 0, arg: []byte{1}}}))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		s, err := readSubmission(src)
@@ -23,7 +27,7 @@ func FuzzReadSubmission(f *testing.F) {
 			}
 			return
 		}
-		again := &job{entry: &entry{name: s.function}, timeout: s.timeout, holds: s.holds}
+		again := &job{entry: &entry{name: s.function}, timeout: s.timeout, holds: s.holds, again: s.again, retry: s.retry}
 		again.carry(s.trace)
 		if len(s.trace) > largestTrace {
 			s.mode &^= modeTraced
@@ -36,7 +40,7 @@ func FuzzReadSubmission(f *testing.F) {
 		encoded := appendSubmission(again, s.job, s.mode, tasks)
 		same, err := readSubmission(encoded)
 		if err != nil || same.job != s.job || same.function != s.function || same.timeout != s.timeout ||
-			same.mode != s.mode || same.holds != s.holds || !bytes.Equal(same.trace, s.trace) || len(same.tasks) != len(s.tasks) {
+			same.mode != s.mode || same.holds != s.holds || same.again != s.again || !reflect.DeepEqual(same.retry, s.retry) || !bytes.Equal(same.trace, s.trace) || len(same.tasks) != len(s.tasks) {
 			t.Fatalf("%+v became %+v: %v", s, same, err)
 		}
 		for i := range s.tasks {
@@ -52,6 +56,7 @@ func FuzzOutcome(f *testing.F) {
 	f.Add(appendOutcome(nil, 7, 1, outcome{value: []byte{1}}, true))
 	f.Add(appendOutcome(nil, 7, 1, outcome{kind: Lost, err: &WorkerLostError{Function: "f", PID: 9}}, false))
 	f.Add(appendOutcome(nil, 7, 1, outcome{kind: OutOfMemory, err: &MemoryLimitError{Function: "f", PID: 9, Used: 2, Limit: 1}}, false))
+	f.Add(appendOutcome(nil, 7, 1, outcome{kind: Lost, err: withAttempts(3, &WorkerLostError{Function: "f", PID: 9})}, false))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		r := newReader(src)
 		number, index, o := r.outcome()

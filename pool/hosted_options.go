@@ -14,6 +14,8 @@ import (
 type hostedOptions struct {
 	Name                                string
 	Workers, Procs, MaxTasksPerChild    int
+	MinWorkers, Spares                  int
+	MaxAge, IdleTimeout                 time.Duration
 	MemoryLimit, MaxMemory              int64
 	Cgroup, Initializer                 string
 	Argument                            []byte
@@ -21,6 +23,7 @@ type hostedOptions struct {
 	QueueTasks, StartFailures           int
 	QueueBytes, ResultBytes, MaxPayload int64
 	Spawn                               *hostedSpawn
+	Retry                               *hostedRetry
 }
 
 // hostedSpawn are the options of spawn that travel.
@@ -45,21 +48,26 @@ func appendHostedOptions(o *Options) ([]byte, error) {
 	if o.ForwardLogs != nil {
 		faults = append(faults, errors.New("pool: ForwardLogs is set; a hosted pool has no Logger to forward to"))
 	}
+	if o.OnWorker != nil {
+		faults = append(faults, errors.New("pool: OnWorker is set; a function cannot be passed to a hosted pool: ask its Stats"))
+	}
 	cgroup := o.Cgroup
 	if cgroup != "" {
 		absolute, err := filepath.Abs(cgroup)
 		cgroup, faults = absolute, append(faults, err)
 	}
+	retry, unfit := travellingRetry(o.Retry)
 	s, err := travelling(o.Spawn)
-	if err := errors.Join(append(faults, err)...); err != nil {
+	if err := errors.Join(append(faults, unfit, err)...); err != nil {
 		return nil, err
 	}
 	t := hostedOptions{
 		Name: o.Name, Workers: o.Workers, Procs: o.Procs, MaxTasksPerChild: o.MaxTasksPerChild, MemoryLimit: o.MemoryLimit,
 		MaxMemory: o.MaxMemory, Cgroup: cgroup,
+		MinWorkers: o.MinWorkers, Spares: o.Spares, MaxAge: o.MaxAge, IdleTimeout: o.IdleTimeout,
 		TaskTimeout: o.TaskTimeout, Grace: o.Grace, StartTimeout: o.StartTimeout, QueueTasks: o.QueueTasks,
 		StartFailures: o.StartFailures, QueueBytes: o.QueueBytes, ResultBytes: o.ResultBytes, MaxPayload: o.MaxPayload,
-		Spawn: s,
+		Spawn: s, Retry: retry,
 	}
 	if o.Initializer != nil {
 		t.Initializer, t.Argument = o.Initializer.name, o.Initializer.argument
@@ -98,8 +106,10 @@ func readHostedOptions(encoded []byte) (*Options, error) {
 	o := &Options{
 		Name: t.Name, Workers: t.Workers, Procs: t.Procs, MaxTasksPerChild: t.MaxTasksPerChild, MemoryLimit: t.MemoryLimit,
 		MaxMemory: t.MaxMemory, Cgroup: t.Cgroup,
+		MinWorkers: t.MinWorkers, Spares: t.Spares, MaxAge: t.MaxAge, IdleTimeout: t.IdleTimeout,
 		TaskTimeout: t.TaskTimeout, Grace: t.Grace, StartTimeout: t.StartTimeout, QueueTasks: t.QueueTasks,
 		StartFailures: t.StartFailures, QueueBytes: t.QueueBytes, ResultBytes: t.ResultBytes, MaxPayload: t.MaxPayload,
+		Retry: t.Retry.policy(),
 	}
 	if t.Initializer != "" {
 		o.Initializer = &Initializer{name: t.Initializer, argument: t.Argument}

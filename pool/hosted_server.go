@@ -14,7 +14,7 @@ import (
 func init() {
 	manager.RegisterType(manager.Type{
 		Name: hostedType, New: newHostedPool,
-		Methods: []string{methodAttach, methodStats, methodShutdown, methodTerminate},
+		Methods: []string{methodAttach, methodStats, methodShutdown, methodTerminate, methodResize},
 	})
 	manager.RegisterType(manager.Type{
 		Name: attachmentType, ByMethodsOnly: true,
@@ -95,6 +95,8 @@ func (h *hostedPool) Call(c *manager.Request) {
 			}
 			return wire.AppendValue(nil, h.pool.Stats())
 		})
+	case methodResize:
+		answerLater(h.host, c, func(ctx context.Context) ([]byte, error) { return h.resize(ctx, c.Argument) })
 	case methodShutdown:
 		h.end(c, h.drain)
 	case methodTerminate:

@@ -63,7 +63,7 @@ func (f *Function[A, R]) IMapSharedUnordered(ctx context.Context, h *Hosted, inp
 
 // share submits tasks whose outcomes stay in the manager, in as many messages as they need.
 func (f *Function[A, R]) share(ctx context.Context, h *Hosted, inputs []A, mode uint8) (*manager.Proxy, error) {
-	if err := h.admissible(ctx); err != nil {
+	if err := f.admissible(ctx, h); err != nil {
 		return nil, err
 	}
 	a, err := h.use().attach(ctx)

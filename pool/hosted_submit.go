@@ -210,7 +210,7 @@ func (h *hosting) deliver(a *attached, reply []byte, held *bool) error {
 		}
 		if j := h.settled(number, index); j != nil {
 			if cause := j.cause(); cause != nil && o.kind == Cancelled {
-				o.err = cause
+				o.err = o.withCause(cause)
 			}
 			if j.entry.holds && o.err == nil {
 				found, err := h.adopt(o.value)

@@ -200,9 +200,9 @@ func TestHostedErrors(t *testing.T) {
 
 func TestHostedOptionsThatCannotTravel(t *testing.T) {
 	m := newManager(t)
-	o := &pool.Options{Workers: -1, Logger: slog.Default(), Spawn: &spawn.Options{Stdout: io.Discard, Niceness: 99}}
+	o := &pool.Options{Workers: -1, Logger: slog.Default(), OnWorker: func(pool.WorkerEvent) {}, Spawn: &spawn.Options{Stdout: io.Discard, Niceness: 99}}
 	_, err := pool.NewHosted(t.Context(), m, o, nil)
-	for _, fault := range []string{"Workers", "Logger", "Stdout", "Niceness"} {
+	for _, fault := range []string{"Workers", "Logger", "OnWorker", "Stdout", "Niceness"} {
 		if err == nil || !strings.Contains(err.Error(), fault) {
 			t.Errorf("%s is not refused: %v", fault, err)
 		}

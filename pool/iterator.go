@@ -57,7 +57,7 @@ func (f *Function[A, R]) newIterator(ctx context.Context, p Runner, ordered bool
 
 // iterate starts an Iterator. A pool that takes no tasks is told by the first Next.
 func (f *Function[A, R]) iterate(ctx context.Context, p Runner, inputs iter.Seq2[A, error], ordered bool) *Iterator[R] {
-	err := p.admissible(ctx)
+	err := f.admissible(ctx, p)
 	if err == nil {
 		err = p.begin(ctx)
 	}

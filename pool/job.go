@@ -34,11 +34,15 @@ type job struct {
 	// Constant; they stand where they take no room of their own.
 	single bool // it has one task
 	holds  bool // its arguments may hold proxies
+	again  bool // its function was declared idempotent
 
-	mu      stdsync.Mutex // guards the fields below
-	ended   bool
-	unwatch func() bool          // stops watching ctx
-	held    map[int][]wire.Token // references held for proxies in arguments under way
+	retry *Retry // when its tasks are run again; nil: never
+
+	mu       stdsync.Mutex // guards the fields below
+	ended    bool
+	unwatch  func() bool          // stops watching ctx
+	held     map[int][]wire.Token // references held for proxies in arguments under way
+	attempts map[int]int          // by task: how many have ended, of tasks that failed and may be run again
 }
 
 // task is one call under way: its place in its job and its encoded argument.
@@ -65,9 +69,13 @@ func (f *Function[A, R]) newJob(ctx context.Context, p Runner, single bool) *job
 	if timeout == 0 {
 		timeout = p.settings().TaskTimeout
 	}
+	retry := f.retry
+	if f.idempotent && retry == nil {
+		retry = p.settings().Retry
+	}
 	j := &job{
 		pool: p, ctx: ctx, entry: f.entry, timeout: max(0, timeout),
-		single: single, holds: f.args.MayHoldProxy(),
+		single: single, holds: f.args.MayHoldProxy(), again: f.idempotent, retry: retry,
 	}
 	if trace := injectTrace(ctx); trace != nil || f.onProgress != nil {
 		j.observed.Store(&observation{trace: trace, onProgress: f.onProgress})
@@ -172,6 +180,9 @@ func (j *job) release(index int) {
 func (j *job) settle(index int, o outcome) {
 	if j.holds {
 		j.release(index)
+	}
+	if j.retry != nil {
+		o.err = withAttempts(j.forgetAttempts(index), o.err)
 	}
 	if seen := j.observed.Load(); seen != nil && seen.postpone(index, o) {
 		return

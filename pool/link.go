@@ -24,22 +24,29 @@ type link struct {
 	moved      *meter        // counts the bytes of data
 	control    *wire.Conn    // orders to the worker
 	patience   time.Duration // how long the worker may make no progress without running a task
-	results    ringReader    // read by serve alone, as are the five below
+	results    ringReader    // read by serve alone, as are the six below
 	scratch    []byte
 	answers    []answer
 	verdicts   []verdict
-	early      []byte  // a large payload that came before its record was looked at
-	reported   *report // a report whose task's answer is yet to come
-	unreadable error   // why the data connection must not be read any more
+	held       []verdict // of tasks that may be run again, once nothing is left of the worker
+	early      []byte    // a large payload that came before its record was looked at
+	reported   *report   // a report whose task's answer is yet to come
+	unreadable error     // why the data connection must not be read any more
 	goroutines stdsync.WaitGroup
-	group      *cgroup     // the worker's own, or nil
-	logs       *logs       // nil unless log records are forwarded
-	measured   measurement // of the memory sampler alone
-	timer      *time.Timer // calls tick
+	group      *cgroup       // the worker's own, or nil
+	logs       *logs         // nil unless log records are forwarded
+	measured   measurement   // of the memory sampler alone
+	timer      *time.Timer   // calls tick
+	expires    int64         // clock when the worker is to be replaced; 0: never
+	seat       *seat         // nil while the worker is a spare; set before it gets tasks
+	taken      chan struct{} // closed when a spare has got a seat
+	vacated    chan struct{} // closed when the seat may be given to another
+	vacating   stdsync.Once
 
 	parked atomic.Bool // serve waits for the worker to ring
 
-	idle bool // in the pool's list of idle links; guarded by pool.mu
+	idle      bool  // in the pool's list of idle links; guarded by pool.mu
+	idleSince int64 // clock when it got there, where that matters; guarded by pool.mu
 
 	mu           stdsync.Mutex // guards the fields below
 	tasks        ringWriter
@@ -53,6 +60,10 @@ type link struct {
 	streaming    bool          // a large argument is being written
 	condemned    *sentence     // what is done about a task that must end
 	leaving      bool          // no more tasks are sent
+	due          ExitCause     // why the worker is to be replaced, once it has a successor
+	ousted       ExitCause     // why the worker ends with its task
+	dismissed    bool          // the worker was told to go, before it went
+	retiring     ExitCause     // why no more tasks are sent, and the worker leaves when it has run what it has begun
 	buried       bool          // the worker is gone and everything is settled
 	armed        int64         // clock when timer calls tick; 0: never
 	watched      uint64        // first of the flight, and bytes moved on the data connection, when tick last saw a change
@@ -76,13 +87,15 @@ type flying struct {
 // placement is a task and its place in the ring.
 type placement struct {
 	task
-	room  []byte
-	large bool
+	room    []byte
+	large   bool
+	attempt int
 }
 
 func newLink(p *Pool, process *spawn.Process, s *shared, data, control *os.File) (*link, error) {
 	l := &link{
 		pool: p, process: process, shared: s, target: 1, patience: max(p.options.Grace, stallTime),
+		taken: make(chan struct{}), vacated: make(chan struct{}),
 		tasks:   ringWriter{ring: s.tasks(), tail: s.word(wordTaskTail), head: s.word(wordTaskHead)},
 		results: ringReader{ring: s.results(), tail: s.word(wordResultTail), head: s.word(wordResultHead)},
 	}
@@ -92,6 +105,9 @@ func newLink(p *Pool, process *spawn.Process, s *shared, data, control *os.File)
 	}
 	if l.control, _, err = connect(control, maxOrder); err != nil {
 		return nil, errors.Join(err, l.data.Close())
+	}
+	if d := p.options.lifespan(); d > 0 {
+		l.expires = clock() + int64(d)
 	}
 	l.timer = time.AfterFunc(time.Hour, l.tick)
 	l.timer.Stop()
@@ -103,7 +119,7 @@ func newLink(p *Pool, process *spawn.Process, s *shared, data, control *os.File)
 func (l *link) fill() {
 	l.mu.Lock()
 	wake := false
-	if !l.leaving && !l.streaming && l.condemned == nil && l.fault == nil {
+	if !l.leaving && l.retiring == "" && !l.streaming && l.condemned == nil && l.fault == nil {
 		wake = l.sendLocked()
 	}
 	l.mu.Unlock()
@@ -142,6 +158,10 @@ func (l *link) sendLocked() (wake bool) {
 		if trace := t.job.trace(); trace != nil {
 			t.room = t.room[putTrace(t.room, trace):]
 		}
+		if t.attempt > 1 {
+			binary.NativeEndian.PutUint64(t.room, uint64(t.attempt))
+			t.room = t.room[attemptSize:]
+		}
 		if t.large {
 			l.streaming = true
 			l.goroutines.Go(func() { l.stream(t.arg) })
@@ -152,6 +172,9 @@ func (l *link) sendLocked() (wake bool) {
 		l.flight.pushBack(flying{task: t.task})
 	}
 	l.sent += len(l.placed)
+	if most := l.pool.options.MaxTasksPerChild; most > 0 && l.sent >= most {
+		l.expectLocked(ExitTasks)
+	}
 	clear(l.placed)
 	l.placed = l.placed[:0]
 	l.tasks.publish()
@@ -180,11 +203,12 @@ func (p *Pool) take(l *link, room int) error {
 			p.popLocked()
 			continue
 		}
-		large := deadlineSize+traceRoom(t.job.trace())+len(t.arg) > l.tasks.largest()
+		large := deadlineSize+attemptSize+traceRoom(t.job.trace())+len(t.arg) > l.tasks.largest()
 		if large && l.flight.len()+len(l.placed) > 0 {
 			break // it is sent to a worker that will read it at once
 		}
-		place, err := l.tasks.reserve(l.recordOf(t, large))
+		attempt := t.job.attempt(t.index)
+		place, err := l.tasks.reserve(l.recordOf(t, large, attempt))
 		if err != nil {
 			return err
 		}
@@ -196,7 +220,7 @@ func (p *Pool) take(l *link, room int) error {
 		}
 		taken, _ := p.popLocked()
 		p.inflight++
-		l.placed = append(l.placed, placement{task: taken, room: place, large: large})
+		l.placed = append(l.placed, placement{task: taken, room: place, large: large, attempt: attempt})
 		if large {
 			break
 		}
@@ -205,12 +229,15 @@ func (p *Pool) take(l *link, room int) error {
 	if l.flight.len()+len(l.placed) == 0 && !l.idle {
 		l.idle = true
 		p.idle = append(p.idle, l)
+		if p.options.IdleTimeout > 0 {
+			l.idleSince = clock()
+		}
 	}
 	return nil
 }
 
 // recordOf returns the payload size and the meta word of a task's record.
-func (l *link) recordOf(t *task, large bool) (size int, meta uint32) {
+func (l *link) recordOf(t *task, large bool, attempt int) (size int, meta uint32) {
 	meta = t.job.entry.index
 	if large {
 		meta |= flagLarge
@@ -219,6 +246,9 @@ func (l *link) recordOf(t *task, large bool) (size int, meta uint32) {
 	}
 	if trace := t.job.trace(); trace != nil {
 		size, meta = size+traceRoom(trace), meta|flagTrace
+	}
+	if attempt > 1 {
+		size, meta = size+attemptSize, meta|flagAgain
 	}
 	if t.job.timeout > 0 {
 		return size + deadlineSize, meta | flagTimed | flagDeadline
@@ -260,7 +290,7 @@ func (l *link) stats() WorkerStats {
 			s.Progress = l.progressLocked()
 		}
 	}
-	if l.leaving || l.condemned != nil {
+	if l.leaving || l.retiring != "" || l.condemned != nil {
 		s.State = Leaving
 	}
 	return s

@@ -29,7 +29,7 @@ type mapJob[R any] struct {
 
 // newMap makes a Map's job, and has the pool wait for its inputs until end is called.
 func (f *Function[A, R]) newMap(ctx context.Context, p Runner, tasks int) (*mapJob[R], error) {
-	if err := p.admissible(ctx); err != nil {
+	if err := f.admissible(ctx, p); err != nil {
 		return nil, err
 	}
 	if err := p.begin(ctx); err != nil {

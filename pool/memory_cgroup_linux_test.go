@@ -235,6 +235,7 @@ func TestCgroupOfWorker(t *testing.T) {
 	}
 	l.killTree()
 	l.bury()
+	l.clear()
 	_ = hidden.Wait()
 	if entries, err := filepath.Glob(filepath.Join(dir, cgroupPrefix+"*")); len(entries) != 0 || err != nil {
 		t.Errorf("left: %v, %v", entries, err)

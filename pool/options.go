@@ -59,8 +59,28 @@ type Options struct {
 	// MaxTasksPerChild is after how many tasks a worker is replaced by a fresh one. Default: never.
 	MaxTasksPerChild int
 
+	// MaxAge is how long after its start a worker is replaced: when it is idle, or after its task. Each worker's own is up to
+	// a tenth shorter, at random, so that not all are replaced at once. With MaxAge and MaxTasksPerChild a successor is
+	// started before the worker leaves, where with that there are no more than Workers+Spares+1 processes; a worker that is
+	// too old goes on until its successor is ready. Default: never.
+	MaxAge time.Duration
+
+	// IdleTimeout is how long a worker may have nothing to do before it leaves, while there are more than MinWorkers. A task
+	// that finds nobody idle has one started again, up to Workers. All are started at first. Defaults: workers stay; 0.
+	IdleTimeout time.Duration
+	MinWorkers  int
+
+	// Spares is how many workers are kept ready beyond those that run tasks, started and initialized: one of them takes the
+	// place of a worker that has died or leaves, at once. They count as workers when they have one. ps shows them as NAME-spare-1 and so
+	// on, later as well. Default: none.
+	Spares int
+
 	// TaskTimeout is how long a task may run, from the moment a worker begins it. Default: for ever.
 	TaskTimeout time.Duration
+
+	// Retry says when tasks of functions that were declared idempotent (see Function.Idempotent) are run again, unless
+	// those have a policy of their own. Default: never.
+	Retry *Retry
 
 	// Grace is how long a worker has, once its task was cancelled, before SIGTERM goes to it and to all it
 	// started, and then again before SIGKILL. Default: DefaultGrace.
@@ -93,7 +113,18 @@ type Options struct {
 	// Detached false. Default: as spawn's.
 	Spawn *spawn.Options
 
-	// Logger receives what happens to workers: start, exit, replacement, kill. Default: nothing is logged.
+	// OnWorker is told of each worker when its process starts, when it is ready for tasks, and when it has exited, with the
+	// cause. It is called by one goroutine of the pool's own, never twice at once, with the events of each worker in their
+	// order and no lock held; the exit of a worker may come after the start of its successor. A slow OnWorker delays
+	// nothing but later events, which wait in memory without a bound: there are few for each start of a process. Shutdown and
+	// Close wait for it, as for other callbacks, so it must not call them. It must not panic. Default: nobody is told.
+	OnWorker func(WorkerEvent)
+
+	// Logger receives what happens to workers and makes tasks end or begin again, as records with the attributes pool (its
+	// name), worker (the number, from 1 on, 0 for a spare), name and pid; cause, exit, signal and tasks of a worker that has
+	// ended; function, task (its position in its Map or Iterator, 0 for a single one), attempt, outcome, after (a back-off)
+	// and error of a task. The level is Debug for starts, Info for what is planned, Warn for a kill, a crash at the start or
+	// a limit, Error for what the pool could not do. Default: nothing is logged.
 	Logger *slog.Logger
 
 	// ForwardLogs, if it is not nil, has what tasks log passed on to Logger, from its level on, which is asked at the start of
@@ -117,6 +148,7 @@ func (o *Options) withDefaults() (*Options, error) {
 	setDefault(&c.Name, "pool")
 	setDefault(&c.Workers, runtime.GOMAXPROCS(0))
 	setDefault(&c.Procs, max(1, runtime.GOMAXPROCS(0)/c.Workers))
+	c.Retry = c.Retry.complete()
 	setDefault(&c.Grace, DefaultGrace)
 	setDefault(&c.QueueTasks, DefaultQueueTasks)
 	setDefault(&c.QueueBytes, DefaultQueueBytes)
@@ -147,6 +179,12 @@ func (o *Options) validate() error {
 	fault(o.Procs < 0, "Procs is %d; it cannot be negative", o.Procs)
 	fault(o.MemoryLimit < 0, "MemoryLimit is %d bytes; it cannot be negative", o.MemoryLimit)
 	fault(o.MaxTasksPerChild < 0, "MaxTasksPerChild is %d; it cannot be negative", o.MaxTasksPerChild)
+	fault(o.MaxAge < 0, "MaxAge is %v; it cannot be negative", o.MaxAge)
+	fault(o.IdleTimeout < 0, "IdleTimeout is %v; it cannot be negative", o.IdleTimeout)
+	fault(o.MinWorkers < 0, "MinWorkers is %d; it cannot be negative", o.MinWorkers)
+	fault(o.Workers > 0 && o.MinWorkers > o.Workers, "MinWorkers is %d, more than Workers, which is %d", o.MinWorkers, o.Workers)
+	fault(o.MinWorkers > 0 && o.IdleTimeout == 0, "MinWorkers is set and IdleTimeout is not; workers leave only with that")
+	fault(o.Spares < 0 || o.Spares > maxWorkers, "Spares is %d; possible are 0 to %d", o.Spares, maxWorkers)
 	fault(o.TaskTimeout < 0, "TaskTimeout is %v; it cannot be negative", o.TaskTimeout)
 	fault(o.Grace < 0, "Grace is %v; it cannot be negative", o.Grace)
 	fault(o.QueueTasks < 0, "QueueTasks is %d; it cannot be negative", o.QueueTasks)
@@ -156,7 +194,7 @@ func (o *Options) validate() error {
 	fault(o.StartTimeout < 0, "StartTimeout is %v; it cannot be negative", o.StartTimeout)
 	fault(o.StartFailures < 0, "StartFailures is %d; it cannot be negative", o.StartFailures)
 	fault(o.ForwardLogs != nil && o.Logger == nil, "ForwardLogs is set and Logger is not; log records have nowhere to go")
-	faults = append(faults, o.validateMemory())
+	faults = append(faults, o.validateMemory(), o.Retry.validate("Retry"))
 	if s := o.Spawn; s != nil {
 		if err := s.Validate(); err != nil {
 			faults = append(faults, fmt.Errorf("pool: Spawn: %w", err))

@@ -7,8 +7,6 @@ import (
 	stdsync "sync"
 	"sync/atomic"
 
-	"github.com/oklog/run"
-
 	"github.com/multiproc-go/multiproc/finalize"
 	"github.com/multiproc-go/multiproc/spawn"
 )
@@ -16,12 +14,16 @@ import (
 // Pool is a set of worker processes that run registered functions. It is safe for concurrent use. It must be
 // ended by Shutdown or Close; a program that ends without either has it closed by spawn.Main.
 type Pool struct {
-	options   *Options
-	seats     []*seat
-	starting  atomic.Int64 // workers that are being started
-	ahead     atomic.Int64 // sum of how many tasks the links may send ahead
-	finalizer *finalize.Finalizer
-	cgroups   *cgroups // nil unless the kernel limits the workers' memory
+	options         *Options
+	size            atomic.Int64      // how many workers are kept at most: Options.Workers, or what Resize has said
+	starting        atomic.Int64      // workers that are being started, not counting spares
+	ahead           atomic.Int64      // sum of how many tasks the links may send ahead
+	successorsReady atomic.Int64      // len(ready)
+	wanted          chan struct{}     // wakes whoever starts successors
+	seating         stdsync.WaitGroup // goroutines of seats and of what else lives as long
+	finalizer       *finalize.Finalizer
+	events          events   // for OnWorker
+	cgroups         *cgroups // nil unless the kernel limits the workers' memory
 
 	logsDropped atomic.Uint64 // log records of workers that are known not to have been forwarded
 
@@ -41,13 +43,24 @@ type Pool struct {
 	reserved   int // part of queued: room given to submissions that have not taken it yet
 	inflight   int
 	waiters    []*waiter
-	idle       []*link
+	idle       []*link       // longest idle first
+	seats      []*seat       // by number; it grows, and nothing in it changes
+	seated     bool          // no more seats are made
+	filled     int           // seats that have a worker or are to have one
+	vacant     []*seat       // those that have none until a task waits
+	called     int           // of the filled: their workers were called by tasks that wait, and are not there yet
+	ready      []*link       // spares and successors that wait for a seat
+	due        int           // workers that leave when they have successors
+	processes  int           // of workers, from before their start to their exit
 	feeders    int           // Maps and Iterators that still submit
 	callbacks  int           // callbacks that run
 	calledBack *stdsync.Cond // one has returned
 	outcomes   [outcomeKinds]uint64
 	submitted  uint64
-	failures   int // starts in a row without a Hello, and those of them that somebody killed
+	retries    uint64                 // attempts after the first
+	resting    map[*job]map[int]*rest // tasks that wait for their next attempt, part of inflight
+	rests      int                    // how many
+	failures   int                    // starts in a row without a Hello, and those of them that somebody killed
 	kills      int
 	useless    int // workers in a row that used too much memory without running a task
 	living     int // workers that said Hello
@@ -80,13 +93,13 @@ func New(ctx context.Context, o *Options) (*Pool, error) {
 		quiet:   make(chan struct{}),
 		started: make(chan struct{}),
 		ended:   make(chan struct{}),
+		wanted:  make(chan struct{}, 1),
 	}
 	if err := p.openCgroups(); err != nil {
 		return nil, err
 	}
 	p.calledBack = stdsync.NewCond(&p.mu)
 	p.lifetime, p.stop = context.WithCancelCause(context.Background())
-	p.ahead.Store(int64(options.Workers))
 	p.finalizer = finalize.Register(finalize.PriorityPool, func(context.Context) error { return p.terminate(ErrClosed) })
 	p.announceMemory()
 	p.start()
@@ -101,17 +114,24 @@ func New(ctx context.Context, o *Options) (*Pool, error) {
 	return nil, errors.Join(err, p.Close())
 }
 
-// start runs the seats as one group: when one gives up for good, all end.
+// start has seats filled, until the pool ends.
 func (p *Pool) start() {
-	var group run.Group
-	for number := range p.options.Workers {
-		s := &seat{pool: p, number: number}
-		p.seats = append(p.seats, s)
-		group.Add(s.run, func(error) { p.stop(ErrClosed) })
+	p.seating.Add(1) // until no more seats are made
+	p.mu.Lock()
+	p.growLocked(p.options.Workers)
+	p.mu.Unlock()
+	p.startReserves()
+	if p.options.IdleTimeout > 0 {
+		p.seating.Go(p.shrink)
 	}
-	go func() { // ends when every seat has ended; Close waits for it
+	go func() { // ends when the pool does and every seat has ended; Close waits for it
 		defer close(p.ended)
-		_ = group.Run() // each seat has reported its own error
+		<-p.lifetime.Done()
+		p.mu.Lock()
+		p.seated = true
+		p.mu.Unlock()
+		p.seating.Done()
+		p.seating.Wait()
 	}()
 }
 
@@ -189,6 +209,7 @@ func (p *Pool) abandon(reason error) {
 			dropped = append(dropped, t)
 		}
 	}
+	dropped = append(dropped, p.unrestAllLocked()...)
 	p.outcomes[Abandoned] += uint64(len(dropped))
 	for _, w := range p.waiters {
 		w.err = p.reason
@@ -271,4 +292,4 @@ func (p *Pool) callback(fn func()) {
 
 // readAhead is how many inputs of an Iterator may be under way or not yet taken: a few for each worker, more
 // while tasks are so short that links send many ahead.
-func (p *Pool) readAhead() int { return 2*p.options.Workers + 2*int(p.ahead.Load()) }
+func (p *Pool) readAhead() int { return 2*int(p.size.Load()) + 2*int(p.ahead.Load()) }

@@ -90,7 +90,7 @@ func (l *link) progressLocked() Progress {
 
 // hear hands on what the workers have reported last.
 func (p *Pool) hear() {
-	for _, s := range p.seats {
+	for _, s := range p.allSeats() {
 		if l := s.link.Load(); l != nil {
 			l.hear()
 		}

@@ -38,8 +38,8 @@ func (l *link) serve() {
 			l.blameIfBroken(err)
 			break
 		}
-		l.fill()
 		l.retire()
+		l.fill()
 		if !l.wait(n) {
 			break
 		}
@@ -132,6 +132,9 @@ func (l *link) drain() (int, error) {
 		l.results.release(used)
 		l.pool.settle(l.verdicts)
 		clear(l.verdicts)
+		if len(l.held) > 0 {
+			l.dismiss()
+		}
 		if err = errors.Join(matchErr, err); err != nil {
 			return total, err
 		}
@@ -223,9 +226,16 @@ func (l *link) match() error {
 		f := l.flight.popFront()
 		sequence := l.base
 		l.base++
-		if !f.recalled {
-			l.verdicts = append(l.verdicts, verdict{f.task, l.judgeLocked(sequence, f.task, a)})
+		if f.recalled {
+			continue
 		}
+		v := verdict{f.task, l.judgeLocked(sequence, f.task, a)}
+		if v.kind == TimedOut && v.mayRepeat() {
+			l.ousted = ExitTimedOut
+			l.held = append(l.held, v) // what it had started may go on: the worker goes first
+			continue
+		}
+		l.verdicts = append(l.verdicts, v)
 	}
 	return nil
 }
@@ -279,8 +289,8 @@ func (l *link) paceLocked(ended int) {
 	l.since = now
 }
 
-// settle counts outcomes and hands them to their jobs.
-func (p *Pool) settle(verdicts []verdict) {
+// conclude counts outcomes and hands them to their jobs.
+func (p *Pool) conclude(verdicts []verdict) {
 	if len(verdicts) == 0 {
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	stdsync "sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -17,75 +18,151 @@ import (
 // seat is a place for one worker. It starts a process, serves it through a link until it is gone, and starts
 // the next, until the pool ends.
 type seat struct {
-	pool   *Pool
-	number int
-	link   atomic.Pointer[link] // nil while no worker is there
-	stalls int                  // workers in a row that were given up because they stalled; of run alone
+	pool    *Pool
+	number  int                  // from 0 on, -1 for none
+	name    string               // as ps shows it
+	link    atomic.Pointer[link] // nil while no worker is there
+	stalls  int                  // workers in a row that were given up because they stalled; of run alone
+	call    chan struct{}        // has await look again
+	burials stdsync.WaitGroup    // of workers that have left the seat
+
+	// Guarded by the pool's mu.
+	empty    bool  // no worker is wanted until a task waits
+	listed   bool  // in the pool's list of seats that may be called
+	coming   bool  // its worker was called by a task that waits
+	next     *link // the worker that takes the seat next
+	reserved bool  // the process that is to be started next is counted already
 }
 
-// run fills the seat until the pool ends. It returns an error only when it gives up.
-func (s *seat) run() error {
+func (p *Pool) newSeat(number int) *seat {
+	return &seat{
+		pool: p, number: number, name: fmt.Sprintf("%s-%d", p.options.Name, number+1), call: make(chan struct{}, 1),
+	}
+}
+
+// run fills the seat until the pool ends.
+func (s *seat) run() {
 	p := s.pool
+	defer s.burials.Wait()
+	defer s.dismissNext()
 	failures := 0
-	for p.lifetime.Err() == nil {
-		p.starting.Add(1)
-		l, err := s.hire()
-		if err == nil {
-			p.startSucceeded()
-		}
-		starting := p.starting.Add(-1)
+	for s.await() {
+		l, starting, err := s.recruit()
+		s.arrived()
 		switch {
 		case err == nil:
 			s.employ(l)
-			err = l.useless()
-			if hopeless := p.judgeUse(err); hopeless {
-				return p.fallen(err)
+			if err = l.useless(); p.judgeUse(err) {
+				_ = p.fallen(err) // those who use the pool are told
+				return
 			}
 			if err == nil {
 				failures = 0
 				continue
 			}
-			failures++
-			s.pause(failures)
-			continue
 		case p.lifetime.Err() != nil:
 			continue // the start was cut short
-		}
-		p.options.Logger.Warn("worker did not start", "pool", p.options.Name, "seat", s.number, "error", err)
-		if p.startFailed(err, starting) {
-			return p.fallen(err)
+		default:
+			if p.startFailed(err, starting) {
+				_ = p.fallen(err)
+				return
+			}
 		}
 		failures++
 		s.pause(failures)
 	}
-	return nil
 }
 
-// employ serves a worker from its Hello to its end.
+// recruit returns a worker that is ready: a spare, or a new one. With an error it returns how many others are starting.
+func (s *seat) recruit() (l *link, starting int64, err error) {
+	p := s.pool
+	if l = s.successor(); l != nil {
+		p.startSucceeded()
+		return l, 0, nil
+	}
+	p.starting.Add(1)
+	if l, err = s.hire(); err == nil {
+		p.startSucceeded()
+	}
+	return l, p.starting.Add(-1), err
+}
+
+// successor returns the worker that is to take the seat, nil if one must be started.
+func (s *seat) successor() *link {
+	p := s.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := s.next
+	s.next = nil
+	if l == nil && !s.reserved {
+		l = p.takeSpareLocked()
+	}
+	return l
+}
+
+// dismissNext ends the worker that was to take the seat next, when the pool ends.
+func (s *seat) dismissNext() {
+	s.pool.mu.Lock()
+	l := s.next
+	s.next = nil
+	s.pool.mu.Unlock()
+	if l != nil {
+		s.pool.startSucceeded()
+		s.employ(l)
+	}
+}
+
+// employ gives the seat to a worker, until that is gone or has nothing to do any more.
 func (s *seat) employ(l *link) {
 	p := s.pool
 	l.patience <<= min(s.stalls, 8)
+	l.seat = s
 	s.link.Store(l)
-	p.options.Logger.Info("worker started", "pool", p.options.Name, "seat", s.number, "pid", l.process.PID())
-	unwatch := context.AfterFunc(p.lifetime, l.dismiss)
-	unlimit := l.limitMemory()
-	l.serve()
-	unlimit()
-	unwatch()
+	l.announce(WorkerReady, "worker ready")
+	s.burials.Go(func() { s.serve(l) })
+	if s.number >= int(p.size.Load()) {
+		l.release(ExitResized, false)
+	}
+	<-l.vacated
+	s.link.Store(nil)
+	l.mu.Lock()
+	due, fault := l.due != "", l.fault
+	l.mu.Unlock()
 	p.mu.Lock()
 	p.living--
+	if due {
+		p.due--
+	}
 	p.mu.Unlock()
-	l.bury()
-	s.link.Store(nil)
-	if s.stalls++; !errors.Is(l.fault, errStalled) {
+	if s.stalls++; !errors.Is(fault, errStalled) {
 		s.stalls = 0
 	}
-	p.options.Logger.Info("worker ended", "pool", p.options.Name, "seat", s.number, "pid", l.process.PID(),
-		"tasks", l.ended, "exit", l.process.ExitCode(), "signal", l.process.Signal())
+}
+
+// serve serves a worker from its Hello to its end.
+func (s *seat) serve(l *link) {
+	unwatch := context.AfterFunc(s.pool.lifetime, l.dismiss)
+	unlimit, unage := l.limitMemory(), l.limitAge()
+	l.serve()
+	unage()
+	unlimit()
+	unwatch()
+	l.bury()
+	l.vacate()
+	l.report()
+	l.clear()
 }
 
 // hire starts a worker and returns its link when it has said Hello.
-func (s *seat) hire() (*link, error) {
+func (s *seat) hire() (_ *link, err error) {
+	s.countProcess()
+	s.starts()
+	defer func() {
+		if err != nil {
+			s.failed(err)
+			s.pool.uncountProcess()
+		}
+	}()
 	memory, memoryFile, err := newShared()
 	if err != nil {
 		return nil, err
@@ -139,6 +216,24 @@ func (s *seat) connect(memory *shared, files *[]*os.File) (*link, error) {
 	return l, nil
 }
 
+// countProcess counts a process that is about to be started, unless it was counted when it was promised.
+func (s *seat) countProcess() {
+	p := s.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !s.reserved {
+		p.processes++
+	}
+	s.reserved = false
+}
+
+func (p *Pool) uncountProcess() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.processes--
+	p.wantSuccessorLocked()
+}
+
 var errNotReady = errors.New("pool: the worker was not ready within StartTimeout")
 
 func (s *seat) setup() *setup {
@@ -159,7 +254,7 @@ func (s *seat) spawnOptions() *spawn.Options {
 	if o.Spawn != nil {
 		made = *o.Spawn
 	}
-	made.Name = fmt.Sprintf("%s-%d", o.Name, s.number+1)
+	made.Name = s.name
 	made.Procs = o.Procs
 	made.MemoryLimit = o.softMemoryLimit()
 	made.Grace = o.Grace

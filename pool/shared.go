@@ -34,8 +34,10 @@ const (
 	flagTimed        = 1 << 30 // task: the worker writes down when it claims it
 	flagDeadline     = 1 << 29 // task: the payload begins with how long it may run, in nanoseconds, 8 bytes
 	flagTrace        = 1 << 28 // task: the payload, behind that, begins with a trace; see putTrace
-	functionMask     = flagTrace - 1
+	flagAgain        = 1 << 27 // task: then comes which attempt it is, if it is not the first, 8 bytes
+	functionMask     = flagAgain - 1
 	deadlineSize     = 8
+	attemptSize      = 8
 	resultValue      = 0 // kinds of result
 	resultError      = 1
 	resultRecalled   = 2

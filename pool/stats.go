@@ -37,6 +37,7 @@ type Stats struct {
 	Submitted   uint64
 	Pending     uint64 // waiting or running
 	Waiting     uint64 // of the pending: not sent to a worker yet
+	Resting     uint64 // of the pending: waiting to be run again (see Retry)
 	Done        uint64
 	Failed      uint64
 	Lost        uint64
@@ -44,6 +45,7 @@ type Stats struct {
 	OutOfMemory uint64
 	Cancelled   uint64
 	Abandoned   uint64
+	Retries     uint64          // times that a task was to be run again: no part of the sum
 	Memory      MemoryMechanism // what keeps workers within MaxMemory
 	LogsDropped uint64          // log records of workers that were not forwarded, because they came too fast
 	Workers     []WorkerStats   // one for each worker that the pool keeps
@@ -80,22 +82,28 @@ func (p *Pool) Stats() Stats {
 	s := Stats{
 		Submitted: p.submitted, Pending: uint64(waiting + p.inflight), Waiting: uint64(waiting),
 		Done: p.outcomes[Done], Failed: p.outcomes[Failed], Lost: p.outcomes[Lost], TimedOut: p.outcomes[TimedOut],
+		Resting: uint64(p.rests), Retries: p.retries,
 		OutOfMemory: p.outcomes[OutOfMemory], Memory: p.options.memoryMechanism(),
 		Cancelled: p.outcomes[Cancelled], Abandoned: p.outcomes[Abandoned], LogsDropped: p.logsDropped.Load(),
 	}
 	p.mu.Unlock()
-	for _, seat := range p.seats {
-		s.Workers = append(s.Workers, seat.stats())
+	for _, seat := range p.allSeats() {
+		if stats, kept := seat.stats(); kept {
+			s.Workers = append(s.Workers, stats)
+		}
 	}
 	return s
 }
 
-func (s *seat) stats() WorkerStats {
+// stats describes the seat's worker. It reports false where the pool keeps none.
+func (s *seat) stats() (stats WorkerStats, kept bool) {
 	l := s.link.Load()
 	if l == nil {
-		return WorkerStats{State: Starting}
+		s.pool.mu.Lock()
+		defer s.pool.mu.Unlock()
+		return WorkerStats{State: Starting}, !s.empty && s.number < int(s.pool.size.Load())
 	}
-	stats := l.stats()
+	stats = l.stats()
 	p := &process.Process{Pid: int32(stats.PID)} // process.NewProcess would leave a descriptor to the collector
 	if memory, err := p.MemoryInfo(); err == nil {
 		stats.Resident = memory.RSS
@@ -103,5 +111,5 @@ func (s *seat) stats() WorkerStats {
 	if times, err := p.Times(); err == nil {
 		stats.CPU = time.Duration((times.User + times.System) * float64(time.Second))
 	}
-	return stats
+	return stats, true
 }

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"log/slog"
 	"syscall"
 	"time"
-
-	"github.com/multiproc-go/multiproc/wire"
 )
 
 // stallTime is how long a worker may make no progress though it runs no task, before it is given up. Each time in a
@@ -24,6 +22,7 @@ type sentence struct {
 	sequence uint64
 	kind     Outcome // TimedOut or Cancelled
 	cause    error
+	task     task
 	over     chan struct{}
 }
 
@@ -107,7 +106,7 @@ func (l *link) inspectLocked(now int64) (recalled []task, next time.Duration) {
 // relieveLocked takes back the tasks in flight from the i-th on, if there was no progress for tickEvery and there are
 // other workers to run them. It returns after how long to try again, 0 if there is nothing to take back.
 func (l *link) relieveLocked(from int, still time.Duration) ([]task, time.Duration) {
-	if l.pool.options.Workers == 1 || l.flight.len() <= from || l.flight.at(l.flight.len()-1).recalled {
+	if l.pool.size.Load() == 1 || l.flight.len() <= from || l.flight.at(l.flight.len()-1).recalled {
 		return nil, 0
 	}
 	if still < tickEvery {
@@ -132,7 +131,10 @@ func (l *link) overdueLocked(t task) time.Duration {
 
 // condemnLocked begins to end a begun task, and takes back those behind it, which it returns.
 func (l *link) condemnLocked(sequence uint64, kind Outcome, cause error) []task {
-	s := &sentence{sequence: sequence, kind: kind, cause: cause, over: make(chan struct{})}
+	s := &sentence{
+		sequence: sequence, kind: kind, cause: cause, over: make(chan struct{}),
+		task: l.flight.at(int(sequence - l.base)).task,
+	}
 	l.condemned = s
 	l.goroutines.Go(func() { l.execute(s) })
 	return l.recallLocked(0, nil)
@@ -140,14 +142,15 @@ func (l *link) condemnLocked(sequence uint64, kind Outcome, cause error) []task 
 
 // execute carries a sentence out, step by step, until the task has ended or the worker is gone.
 func (l *link) execute(s *sentence) {
+	l.logTask(slog.LevelInfo, "task is to end", s.task, "outcome", s.kind.String(), "cause", s.cause)
 	l.order(&order{Cancel: s.sequence})
 	if l.within(s.over) || !l.seize(s) {
 		return
 	}
-	l.pool.options.Logger.Warn("task takes no notice of its cancellation; terminating its worker",
-		"pool", l.pool.options.Name, "pid", l.process.PID(), "cause", s.cause)
+	l.logTask(slog.LevelWarn, "task takes no notice of its cancellation; terminating its worker", s.task, "cause", s.cause)
 	_ = l.process.SignalTree(syscall.SIGTERM) // gone already is as good
 	if !l.within(nil) {
+		l.logTask(slog.LevelWarn, "killing a worker and all that it started", s.task)
 		l.killTree()
 	}
 }
@@ -161,6 +164,9 @@ func (l *link) seize(s *sentence) bool {
 		return false
 	}
 	l.leaving = true
+	if l.ousted = ExitCancelled; s.kind == TimedOut {
+		l.ousted = ExitTimedOut
+	}
 	return true
 }
 
@@ -183,8 +189,7 @@ func (l *link) killTree() {
 	defer cancel()
 	_ = l.group.kill() // what follows finds all but what hides; the rest ends when the cgroup is removed
 	if err := l.process.KillTree(ctx); err != nil {
-		l.pool.options.Logger.Error("cannot kill a worker and what it started",
-			"pool", l.pool.options.Name, "pid", l.process.PID(), "error", err)
+		l.log(slog.LevelError, "cannot kill a worker and what it started", "error", err)
 	}
 }
 
@@ -227,7 +232,7 @@ func (l *link) cancel(j *job, cause error) {
 	for i, t := range dropped {
 		verdicts[i] = verdict{t, outcome{kind: Cancelled, err: cause}}
 	}
-	l.pool.settle(verdicts)
+	l.pool.conclude(verdicts)
 }
 
 // blame ends a worker that broke the rules, and keeps why.
@@ -241,127 +246,5 @@ func (l *link) blameLocked(err error) {
 	if l.fault == nil {
 		l.fault = err
 		l.goroutines.Go(l.killTree)
-	}
-}
-
-// retire sends a worker home that has run as many tasks as it may.
-func (l *link) retire() {
-	most := l.pool.options.MaxTasksPerChild
-	l.mu.Lock()
-	due := most > 0 && l.sent >= most && l.flight.len() == 0
-	l.mu.Unlock()
-	if due {
-		l.dismiss()
-	}
-}
-
-// dismiss lets the worker go: it is asked to, which cancels the task that it runs, if any; what takes longer than
-// the grace is killed with all that it started. It does not wait.
-func (l *link) dismiss() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.leaving {
-		return
-	}
-	l.leaving = true
-	recalled := l.recallLocked(0, nil)
-	l.goroutines.Go(func() {
-		l.pool.requeue(recalled)
-		if err := l.process.Shutdown(context.Background()); err != nil {
-			l.pool.options.Logger.Error("cannot end a worker and what it started",
-				"pool", l.pool.options.Name, "pid", l.process.PID(), "error", err)
-		}
-	})
-}
-
-// refused reports whether the pool was closed, so that nobody waits for results.
-func (p *Pool) refused() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.state == closed
-}
-
-// awaitExit waits until the process is gone, and sees to it that it goes.
-func (l *link) awaitExit() {
-	if !l.within(nil) {
-		l.killTree()
-		<-l.process.Done()
-	}
-}
-
-// bury settles what a worker that is gone had in flight: what it had begun is lost, the rest goes back to the
-// queue.
-func (l *link) bury() {
-	l.pool.forget(l)
-	l.hearKernel()
-	l.collectLogs()
-	l.mu.Lock()
-	l.leaving, l.buried = true, true
-	l.hearLocked()
-	l.timer.Stop()
-	var verdicts []verdict
-	var again []task
-	for ; l.flight.len() > 0; l.base++ {
-		f := l.flight.popFront()
-		switch {
-		case f.recalled:
-		case l.shared.claimed(l.base):
-			verdicts = append(verdicts, verdict{f.task, l.loseLocked(f.task)})
-		default:
-			again = append(again, f.task)
-		}
-	}
-	if l.condemned != nil {
-		close(l.condemned.over)
-		l.condemned = nil
-	}
-	l.pool.ahead.Add(int64(1 - l.target))
-	l.mu.Unlock()
-	l.pool.requeue(again)
-	l.pool.settle(verdicts)
-	closeConns(l.data, l.control)
-	l.logs.end()
-	l.goroutines.Wait()
-	<-l.process.Swept()
-	l.dissolve()
-	if err := l.shared.close(); err != nil {
-		l.pool.options.Logger.Error("cannot unmap a worker's memory", "error", err)
-	}
-}
-
-// loseLocked makes the outcome of a task whose worker died while it ran.
-func (l *link) loseLocked(t task) outcome {
-	if s := l.condemned; s != nil && s.sequence == l.base {
-		return outcome{kind: s.kind, err: s.cause}
-	}
-	if o, ok := l.outOfMemoryLocked(t); ok {
-		return o
-	}
-	if l.pool.refused() {
-		return outcome{kind: Abandoned, err: l.pool.refusal()}
-	}
-	lost := &WorkerLostError{
-		Function: t.job.entry.name, PID: l.process.PID(), ExitCode: l.process.ExitCode(), Signal: l.process.Signal(),
-		Crash: l.process.CrashOutput(), Stderr: l.process.StderrTail(),
-	}
-	if l.fault != nil {
-		lost.Cause = l.fault.Error()
-	}
-	return outcome{kind: Lost, err: lost}
-}
-
-// forget takes a link that is gone off the list of idle ones.
-func (p *Pool) forget(l *link) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if at := slices.Index(p.idle, l); at >= 0 {
-		p.idle = slices.Delete(p.idle, at, at+1)
-	}
-	l.idle = false
-}
-
-func closeConns(conns ...*wire.Conn) {
-	for _, c := range conns {
-		_ = c.Close() // both ends are done with it
 	}
 }

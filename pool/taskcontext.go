@@ -15,6 +15,7 @@ type taskContext struct {
 	sequence uint64
 	function uint32    // its index in the table
 	nextID   int32     // of callbacks; guarded by mu
+	attempt  int32     // from 1 on
 	deadline time.Time // zero for none; set before the task runs
 
 	mu        stdsync.Mutex // guards the fields below
@@ -45,6 +46,15 @@ type taskKey struct{}
 func taskOf(ctx context.Context) *taskContext {
 	c, _ := ctx.Value(taskKey{}).(*taskContext)
 	return c
+}
+
+// Attempt returns how many times the task of a context has begun, this time included: 1, unless it is run again as a Retry
+// says. For a context that is not a task's, nor derived from one, it is 0. It does not block.
+func Attempt(ctx context.Context) int {
+	if c := taskOf(ctx); c != nil {
+		return int(c.attempt)
+	}
+	return 0
 }
 
 func (c *taskContext) Err() error {

@@ -194,6 +194,13 @@ func (w *worker) take(r record) error {
 			return err
 		}
 	}
+	attempt := int32(1)
+	if r.meta&flagAgain != 0 {
+		if len(arg) < attemptSize {
+			return errCorrupt
+		}
+		attempt, arg = int32(binary.NativeEndian.Uint64(arg)), arg[attemptSize:]
+	}
 	if r.meta&flagLarge != 0 {
 		var err error
 		if arg, err = w.readLarge(); err != nil {
@@ -203,7 +210,7 @@ func (w *worker) take(r record) error {
 			return err
 		}
 	}
-	c := &taskContext{parent: parent, sequence: w.sequence, function: r.meta & functionMask}
+	c := &taskContext{parent: parent, sequence: w.sequence, function: r.meta & functionMask, attempt: attempt}
 	w.current.Store(c) // before the claim, so that whoever sees that can cancel
 	if w.stopping.Load() {
 		return nil

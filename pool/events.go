@@ -1,0 +1,161 @@
+package pool
+
+import (
+	"errors"
+	"log/slog"
+	stdsync "sync"
+	"syscall"
+	"time"
+
+	"github.com/multiproc-go/multiproc/spawn"
+)
+
+// WorkerEventKind is what has happened to a worker.
+type WorkerEventKind string
+
+// The kinds. A worker starts, is ready or has failed to start, and exits; a spare waits in between, and is ready when it gets
+// a place.
+const (
+	WorkerStarted WorkerEventKind = "start" // its process is about to be started
+	WorkerSpare   WorkerEventKind = "spare" // it has started, and waits for a place
+	WorkerReady   WorkerEventKind = "ready" // it gets tasks from now on
+	WorkerExited  WorkerEventKind = "exit"  // its process is gone, or was never there
+)
+
+// WorkerEvent is what Options.OnWorker is told.
+type WorkerEvent struct {
+	Kind     WorkerEventKind
+	Time     time.Time      // when it happened, which may be before it is told
+	Worker   int            // the worker's number, from 1 on; 0 for a spare that has no place
+	Name     string         // the worker's name, as ps shows it
+	PID      int            // its process id; 0 until it has started
+	Cause    ExitCause      // of WorkerExited: why
+	ExitCode int            // of WorkerExited: its exit status; -1 when a signal ended it, or when it is not known
+	Signal   syscall.Signal // of WorkerExited: the signal that ended it, or 0
+	Tasks    uint64         // of WorkerExited: how many tasks it has ended
+	Err      error          // of WorkerExited: what was wrong, where it did not start, or broke a rule or limit
+}
+
+// events are on their way to Options.OnWorker.
+type events struct {
+	mu      stdsync.Mutex // guards the fields below
+	waiting []WorkerEvent
+	telling bool
+}
+
+// tell has OnWorker called, in its turn. It does not block. No lock may be held.
+func (p *Pool) tell(e WorkerEvent) {
+	if p.options.OnWorker == nil {
+		return
+	}
+	e.Time = time.Now()
+	p.events.mu.Lock()
+	defer p.events.mu.Unlock()
+	p.events.waiting = append(p.events.waiting, e)
+	if !p.events.telling {
+		p.events.telling = true
+		p.callback(p.tellAll)
+	}
+}
+
+// tellAll calls OnWorker until nothing waits. Shutdown and Close wait for it.
+func (p *Pool) tellAll() {
+	for {
+		p.events.mu.Lock()
+		waiting := p.events.waiting
+		p.events.waiting = nil
+		p.events.telling = len(waiting) > 0
+		p.events.mu.Unlock()
+		if len(waiting) == 0 {
+			return
+		}
+		for _, e := range waiting {
+			p.options.OnWorker(e)
+		}
+	}
+}
+
+// starts tells that a process is about to be started.
+func (s *seat) starts() {
+	s.pool.options.Logger.Debug("worker starts", "pool", s.pool.options.Name, "worker", s.number+1, "name", s.name)
+	s.pool.tell(WorkerEvent{Kind: WorkerStarted, Worker: s.number + 1, Name: s.name})
+}
+
+// failed tells that it could not be started.
+func (s *seat) failed(err error) {
+	e := WorkerEvent{
+		Kind: WorkerExited, Worker: s.number + 1, Name: s.name, Cause: ExitNotStarted, ExitCode: -1, Err: err,
+	}
+	if s.pool.lifetime.Err() != nil {
+		e.Cause = ExitShutdown
+	}
+	var start *spawn.StartError
+	if errors.As(err, &start) {
+		e.PID, e.ExitCode, e.Signal = start.Exit.PID, start.Exit.Code, start.Exit.Signal
+	}
+	level := slog.LevelWarn
+	if e.Cause == ExitShutdown {
+		level = slog.LevelInfo
+	}
+	s.pool.options.Logger.Log(s.pool.lifetime, level, "worker did not start", "pool", s.pool.options.Name, "worker", e.Worker,
+		"name", s.name, "pid", e.PID, "cause", string(e.Cause), "error", err)
+	s.pool.tell(e)
+}
+
+// number returns the worker's number, 0 for a spare.
+func (l *link) number() int {
+	if l.seat == nil {
+		return 0
+	}
+	return l.seat.number + 1
+}
+
+// announce tells that a worker is ready, or waits as a spare.
+func (l *link) announce(kind WorkerEventKind, message string) {
+	l.log(slog.LevelInfo, message, "name", l.process.Name())
+	l.pool.tell(WorkerEvent{Kind: kind, Worker: l.number(), Name: l.process.Name(), PID: l.process.PID()})
+}
+
+// log logs what happens to a worker.
+func (l *link) log(level slog.Level, message string, attributes ...any) {
+	all := append([]any{"pool", l.pool.options.Name, "worker", l.number(), "pid", l.process.PID()}, attributes...)
+	l.pool.options.Logger.Log(l.pool.lifetime, level, message, all...)
+}
+
+// logTask logs what happens to a task and so to its worker.
+func (l *link) logTask(level slog.Level, message string, t task, attributes ...any) {
+	all := []any{"function", t.job.entry.name, "task", t.index, "attempt", t.job.attempt(t.index)}
+	l.log(level, message, append(all, attributes...)...)
+}
+
+// report tells that a worker that was buried is gone.
+func (l *link) report() {
+	l.mu.Lock()
+	cause, fault, tasks := l.causeLocked(), l.fault, l.ended
+	l.mu.Unlock()
+	code, signal := l.process.ExitCode(), l.process.Signal()
+	l.log(slog.LevelInfo, "worker ended", "name", l.process.Name(), "cause", string(cause), "tasks", tasks, "exit", code, "signal", signal)
+	l.pool.tell(WorkerEvent{
+		Kind: WorkerExited, Worker: l.number(), Name: l.process.Name(), PID: l.process.PID(),
+		Cause: cause, ExitCode: code, Signal: signal, Tasks: tasks, Err: fault,
+	})
+}
+
+// causeLocked returns why a worker that was buried is gone.
+func (l *link) causeLocked() ExitCause {
+	switch {
+	case l.excessLocked() != nil:
+		return ExitMemory
+	case l.fault != nil:
+		return ExitBroken
+	case !l.dismissed:
+		return ExitCrashed
+	case l.ousted != "":
+		return l.ousted
+	case l.retiring != "":
+		return l.retiring
+	case l.seat == nil && l.pool.lifetime.Err() == nil:
+		return ExitSurplus
+	}
+	return ExitShutdown
+}
