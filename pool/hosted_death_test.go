@@ -133,9 +133,16 @@ func TestHostedManagerFrozenUnderACancelledTask(t *testing.T) {
 	defer m.Close()
 	h := newHosted(t, m, &pool.Options{Workers: 1, Grace: 100 * time.Millisecond})
 	slow := must(sleeps.ApplyAsync(t.Context(), h, time.Minute))
+	other := must(manager.Connect(t.Context(), m.Address(), nil))
+	defer other.Close()
 	if err := syscall.Kill(m.Process().PID(), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	hostedEventually(t, "the manager has stopped", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		return other.Ping(ctx) != nil
+	})
 	slow.Cancel()
 	limit, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
