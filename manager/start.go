@@ -40,8 +40,9 @@ type setup struct {
 type ownedProcess struct {
 	process   *spawn.Process
 	folder    *wire.SocketFolder // of its socket, or nil
+	socket    *namedSocket       // where the user has chosen its place, or nil
 	finalizer *finalize.Finalizer
-	cleaned   chan struct{} // closed when the process has ended and its folder is removed
+	cleaned   chan struct{} // closed when the process has ended and its folder and socket are removed
 	problem   error         // of removing it
 }
 
@@ -69,6 +70,9 @@ func Start(ctx context.Context, o *Options) (*Manager, error) {
 	owned.process, err = spawn.StartRole(ctx, serverRole, encode(s), nil, options.process())
 	if err != nil {
 		return nil, errors.Join(err, owned.removeFolder())
+	}
+	if options.Address != "" {
+		owned.socket = lookAtSocket(owned.process.Address())
 	}
 	owned.finalizer = finalize.Register(finalize.PriorityManager, owned.end)
 	go owned.watch() // joined by those who wait for cleaned, as shutdown does
@@ -125,7 +129,7 @@ func (p *ownedProcess) watch() {
 	defer close(p.cleaned)
 	<-p.process.Done()
 	p.finalizer.Cancel()
-	p.problem = p.removeFolder()
+	p.problem = errors.Join(p.socket.remove(), p.removeFolder())
 }
 
 func (p *ownedProcess) removeFolder() error {

@@ -176,3 +176,47 @@ func TestClientShutsDown(t *testing.T) {
 	}
 	checkNoSocket(t, m)
 }
+
+// A manager that was killed, which is also how Close ends one, left its socket where the user had asked for one.
+func TestSocketOfAKilledManagerIsRemoved(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	o := &manager.Options{Address: "unix:" + path}
+	for name, end := range map[string]func(*manager.Manager) error{
+		"Close": (*manager.Manager).Close,
+		"SIGKILL": func(m *manager.Manager) error {
+			err := m.Process().Kill()
+			_ = m.Wait(t.Context()) // it says how the process has ended
+			return err
+		},
+	} {
+		m := must(manager.Start(t.Context(), o))
+		defer m.Close()
+		if err := end(m); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: the socket is left: %v", name, err)
+		}
+	}
+}
+
+// The socket that somebody else has put in the place of a killed manager's is theirs.
+func TestSocketOfAnotherManagerStays(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	o := &manager.Options{Address: "unix:" + path}
+	m := must(manager.Start(t.Context(), o))
+	defer m.Close()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	next := must(manager.Start(t.Context(), o))
+	defer next.Close()
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
+	third := must(manager.Connect(t.Context(), "unix:"+path, nil))
+	defer third.Close()
+	if err := third.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -26,7 +26,8 @@ type Hosted struct {
 }
 
 // NewHosted makes a pool in a manager and returns when its first worker is ready. Both options may be nil. With a name in
-// object it is the pool of that name, if there is one with the same options already. The context bounds the start alone.
+// object it is the pool of that name, if there is one with the same options already: also one that was shut down, as long
+// as anybody has a handle of it, and its tasks fail with ErrClosed. The context bounds the start alone.
 // The caller closes the Hosted. Errors: those of New and of manager.Create; ErrOtherBuild; and before anything is started,
 // every fault of o.
 //

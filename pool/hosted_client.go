@@ -184,7 +184,22 @@ func (h *hosting) cancel(j *job, _ error) {
 	}
 }
 
-func (h *hosting) tellCancel(r *remoteJob) { h.tell(methodCancel, msgp.AppendUint64(nil, r.number)) }
+// tellCancel asks the pool to end the tasks of a job. Their callers wait for that, so a manager that does not answer at
+// once is asked for a verdict, and lost when it says nothing.
+func (h *hosting) tellCancel(r *remoteJob) {
+	a := h.at.Load()
+	if a == nil {
+		return
+	}
+	h.callback(func() {
+		ctx, stop := context.WithTimeout(h.lifetime, answerTime)
+		defer stop()
+		_, _ = a.proxy.Invoke(ctx, methodCancel, msgp.AppendUint64(nil, r.number))
+	})
+}
+
+// answerTime is how long the manager may take to answer what it answers at once, before it is asked for its verdict.
+const answerTime = time.Second
 
 // tell calls a method of the attachment whose answer does not matter: an attachment that is gone needs telling nothing.
 func (h *hosting) tell(method string, argument []byte) {

@@ -127,6 +127,30 @@ func TestHostedPoolEndsWithItsManager(t *testing.T) {
 	}
 }
 
+// A caller whose context had ended waited as long as the manager was frozen, which could be for ever.
+func TestHostedManagerFrozenUnderACancelledTask(t *testing.T) {
+	m := must(manager.Start(t.Context(), nil))
+	defer m.Close()
+	h := newHosted(t, m, &pool.Options{Workers: 1, Grace: 100 * time.Millisecond})
+	slow := must(sleeps.ApplyAsync(t.Context(), h, time.Minute))
+	other := must(manager.Connect(t.Context(), m.Address(), nil))
+	defer other.Close()
+	if err := syscall.Kill(m.Process().PID(), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	hostedEventually(t, "the manager has stopped", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		return other.Ping(ctx) != nil
+	})
+	slow.Cancel()
+	limit, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := slow.Get(limit); !errors.Is(err, manager.ErrManagerLost) {
+		t.Errorf("a pending task: %v", err)
+	}
+}
+
 func TestHostedInThisProcess(t *testing.T) {
 	s := must(manager.NewServer(nil))
 	m := must(s.Manager(t.Context()))

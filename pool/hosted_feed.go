@@ -103,7 +103,7 @@ func (f *Function[A, R]) pullShared(ctx context.Context, w *feeder, inputs iter.
 		w.changed.Broadcast()
 		w.mu.Unlock()
 	}
-	failure = nil // if it was left early, send knows why
+	failure = cutShort(context.Cause(ctx)) // a sequence may end because ctx has; if it was left early, send knows why
 }
 
 // next blocks until an input is wanted and returns its index, or false when none is any more.

@@ -101,7 +101,7 @@ func TestHostedSharedSequenceCutShort(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	it := must(echo.IMapSharedSeq(ctx, h, func(yield func([]byte) bool) {
 		three(yield)
-		<-ctx.Done()
+		<-ctx.Done() // it ends in the same moment, and looked like a sequence at its end
 	}))
 	hostedEventually(t, "inputs were sent", func() bool {
 		s := hostedStats(t, h)

@@ -229,7 +229,9 @@ func askOutcome[R any](ctx context.Context, p *manager.Proxy, method string) (re
 	result.Value, result.Err = decode(codec, o)
 	if method == methodNext && codec.MayHoldProxy() && o.err == nil && holdsForeign(p, o.value) {
 		// The proxies are here: the manager need not keep them any more. It does at the latest until the session ends.
-		_, _ = p.Invoke(context.WithoutCancel(ctx), methodTaken, msgp.AppendInt(nil, index))
+		ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
+		defer stop()
+		_, _ = p.Invoke(ctx, methodTaken, msgp.AppendInt(nil, index))
 	}
 	return result, nil
 }
