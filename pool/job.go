@@ -19,6 +19,7 @@ type job struct {
 	timeout time.Duration // how long a task may run; 0: for ever
 	single  bool          // it has one task
 	holds   bool          // its arguments may hold proxies
+	packs   bool          // its tasks may travel as runs; its sink is a runSink then
 	sink    sink
 
 	// cancelled is why no more of the job's tasks are to run; nil while they are.
@@ -40,6 +41,7 @@ type job struct {
 type task struct {
 	job   *job
 	index int
+	run   int // of a run: how many tasks it has, the first at index, and arg those of all; 0 for a task that travels alone
 	arg   []byte
 }
 
@@ -60,9 +62,11 @@ func (f *Function[A, R]) newJob(ctx context.Context, p Runner, single bool) *job
 	if timeout == 0 {
 		timeout = p.settings().TaskTimeout
 	}
+	_, local := p.(*Pool)
 	return &job{
 		pool: p, ctx: ctx, entry: f.entry, timeout: max(0, timeout),
 		single: single, holds: f.args.MayHoldProxy(),
+		packs: local && !single && timeout <= 0 && f.entry.packs(),
 	}
 }
 

@@ -24,10 +24,11 @@ type link struct {
 	moved      *meter        // counts the bytes of data
 	control    *wire.Conn    // orders to the worker
 	patience   time.Duration // how long the worker may make no progress without running a task
-	results    ringReader    // read by serve alone, as are the five below
+	results    ringReader    // read by serve alone, as are the six below
 	scratch    []byte
 	answers    []answer
 	verdicts   []verdict
+	packed     []byte // results of runs
 	early      []byte // a large payload that came before its record was looked at
 	unreadable error  // why the data connection must not be read any more
 	goroutines stdsync.WaitGroup
@@ -45,15 +46,20 @@ type link struct {
 	flight       deque[flying] // tasks in the ring or begun, in order
 	base         uint64        // sequence number of the first of them
 	target       int           // how many tasks may be in flight
-	sent         int           // tasks sent and not recalled, for MaxTasksPerChild
-	ended        uint64        // tasks whose outcome came from this worker
-	since        int64         // clock when results last came, or when the flight was empty
-	streaming    bool          // a large argument is being written
-	condemned    *sentence     // what is done about a task that must end
-	leaving      bool          // no more tasks are sent
-	buried       bool          // the worker is gone and everything is settled
-	armed        int64         // clock when timer calls tick; 0: never
-	watched      uint64        // first of the flight, and bytes moved on the data connection, when tick last saw a change
+	aloft        int           // tasks in flight, with those in runs that have not ended
+	runs         [runBlocks]sentRun
+	runsSent     uint32
+	runsOver     uint32
+	again        []task    // of runs that ended early, to be queued again
+	sent         int       // tasks sent and not recalled, for MaxTasksPerChild
+	ended        uint64    // tasks whose outcome came from this worker
+	since        int64     // clock when results last came, or when the flight was empty
+	streaming    bool      // a large argument is being written
+	condemned    *sentence // what is done about a task that must end
+	leaving      bool      // no more tasks are sent
+	buried       bool      // the worker is gone and everything is settled
+	armed        int64     // clock when timer calls tick; 0: never
+	watched      uint64    // place of the first of the flight and tasks ended, and bytes moved on the data connection, when tick last saw a change
 	watchedBytes int64
 	watchedSince int64 // clock then
 	receiving    bool  // a large result is being read
@@ -66,6 +72,7 @@ type link struct {
 type flying struct {
 	task
 	recalled bool
+	run      *sentRun // of a run, whose outcomes come bit by bit; recalled when none is to come
 }
 
 // placement is a task and its place in the ring.
@@ -109,7 +116,7 @@ func (l *link) fill() {
 
 // sendLocked moves tasks from the queue into the ring. It reports whether the worker must be woken.
 func (l *link) sendLocked() (wake bool) {
-	room := l.target - l.flight.len()
+	room := l.target - l.aloft
 	if most := l.pool.options.MaxTasksPerChild; most > 0 {
 		room = min(room, most-l.sent)
 	}
@@ -124,9 +131,16 @@ func (l *link) sendLocked() (wake bool) {
 	}
 	if l.flight.len() == 0 {
 		l.since = clock()
-		l.watched, l.watchedSince = l.base, l.since
+		l.watched, l.watchedSince = l.base+l.ended, l.since
 	}
 	for _, t := range l.placed {
+		l.sent += t.count()
+		l.aloft += t.count()
+		if t.task.run > 0 {
+			l.shared.send(l.base + uint64(l.flight.len()))
+			l.flight.pushBack(flying{task: t.task, run: l.launchLocked(t.task, t.room)})
+			continue
+		}
 		if t.job.timeout > 0 {
 			binary.NativeEndian.PutUint64(t.room, uint64(t.job.timeout))
 			t.room = t.room[deadlineSize:]
@@ -140,7 +154,6 @@ func (l *link) sendLocked() (wake bool) {
 		l.shared.send(l.base + uint64(l.flight.len()))
 		l.flight.pushBack(flying{task: t.task})
 	}
-	l.sent += len(l.placed)
 	clear(l.placed)
 	l.placed = l.placed[:0]
 	l.tasks.publish()
@@ -163,17 +176,20 @@ func (l *link) stream(arg []byte) {
 func (p *Pool) take(l *link, room int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for len(l.placed) < room && p.queue.len() > 0 {
-		t := p.queue.at(0)
-		if t.job.withdrawn {
+	for room > 0 && p.queue.len() > 0 && l.flight.len()+len(l.placed) < maxAhead {
+		if p.queue.at(0).job.withdrawn {
 			p.popLocked()
 			continue
+		}
+		t, rest, ok := l.portion(p.queue.at(0), room)
+		if !ok {
+			break
 		}
 		large := deadlineSize+len(t.arg) > l.tasks.largest()
 		if large && l.flight.len()+len(l.placed) > 0 {
 			break // it is sent to a worker that will read it at once
 		}
-		place, err := l.tasks.reserve(l.recordOf(t, large))
+		place, err := l.tasks.reserve(l.recordOf(&t, large))
 		if err != nil {
 			return err
 		}
@@ -183,9 +199,10 @@ func (p *Pool) take(l *link, room int) error {
 		if place == nil {
 			break
 		}
-		taken, _ := p.popLocked()
-		p.inflight++
-		l.placed = append(l.placed, placement{task: taken, room: place, large: large})
+		p.shiftLocked(rest)
+		p.inflight += t.count()
+		room -= t.count()
+		l.placed = append(l.placed, placement{task: t, room: place, large: large})
 		if large {
 			break
 		}
@@ -201,6 +218,9 @@ func (p *Pool) take(l *link, room int) error {
 // recordOf returns the payload size and the meta word of a task's record.
 func (l *link) recordOf(t *task, large bool) (size int, meta uint32) {
 	meta = t.job.entry.index
+	if t.run > 0 {
+		return runHeader + len(t.arg), meta | flagRun
+	}
 	if large {
 		meta |= flagLarge
 	} else {
@@ -220,14 +240,23 @@ func (l *link) recallLocked(from int, wanted func(task) bool) []task {
 	var recalled []task
 	for i := from; i < l.flight.len(); i++ {
 		f := l.flight.at(i)
-		if f.recalled || wanted != nil && !wanted(f.task) || !l.shared.recall(l.base+uint64(i)) {
+		if f.recalled || wanted != nil && !wanted(f.task) {
+			continue
+		}
+		if f.run != nil {
+			if back, ok := l.recallRunLocked(f); ok {
+				recalled = append(recalled, back)
+			}
+			continue
+		}
+		if !l.shared.recall(l.base + uint64(i)) {
 			continue
 		}
 		f.recalled = true
 		recalled = append(recalled, f.task)
 		f.task = task{}
 	}
-	l.sent -= len(recalled)
+	l.sent -= tally(recalled)
 	return recalled
 }
 
@@ -241,7 +270,7 @@ func (l *link) stats() WorkerStats {
 		if f := l.flight.at(0); !f.recalled {
 			s.Function = f.job.entry.name
 		}
-		if l.shared.claimed(l.base) {
+		if l.begunLocked(l.flight.at(0), l.base) {
 			s.Age = max(0, time.Duration(clock()-l.claimedAtLocked()))
 		}
 	}

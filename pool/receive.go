@@ -17,7 +17,9 @@ type answer struct {
 // verdict is an outcome on its way to its job.
 type verdict struct {
 	task
-	outcome
+	outcome        // of one task, or of each in a run
+	packed  []byte // instead: what became of each in a run
+	failed  int    // how many of those are errors
 }
 
 // serve takes results and sends tasks until the worker is gone. When it returns, nothing more comes.
@@ -65,7 +67,7 @@ func (l *link) wait(taken int) bool {
 	sleeps := l.shared.word(wordLinkSleeps)
 	sleeps.Store(1)
 	defer sleeps.Store(0)
-	if !l.results.empty() {
+	if !l.results.empty() || l.ripe() {
 		return true
 	}
 	l.parked.Store(true)
@@ -117,19 +119,25 @@ func (l *link) drain() (int, error) {
 	total := 0
 	for {
 		span, err := l.results.span()
-		if err != nil || len(span) == 0 {
+		if err != nil {
 			return total, err
+		}
+		if len(span) == 0 {
+			n, err := l.harvest()
+			return total + n, err
 		}
 		l.scratch = append(l.scratch[:0], span...)
 		used, err := l.parse(l.scratch)
 		if used == 0 && err == nil {
 			err = errCorrupt // it was no skip a moment ago
 		}
-		total += len(l.answers)
-		matchErr := l.match()
+		n, matchErr := l.match()
+		total += n
 		l.results.release(used)
 		l.pool.settle(l.verdicts)
 		clear(l.verdicts)
+		l.pool.requeue(l.again)
+		l.again = nil
 		if err = errors.Join(matchErr, err); err != nil {
 			return total, err
 		}
@@ -187,34 +195,43 @@ func (l *link) setReceiving(receiving bool) {
 	}
 }
 
-// match finds the tasks in flight that the answers are for, and makes verdicts of them. When an answer does not fit,
-// those before it count.
-func (l *link) match() error {
+// match finds the tasks in flight that the answers are for, and makes verdicts of them, and returns how many there are.
+// When an answer does not fit, those before it count.
+func (l *link) match() (n int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.verdicts = l.verdicts[:0]
+	l.verdicts, l.packed = l.verdicts[:0], l.packed[:0]
+	before := l.ended
 	defer func() {
-		l.ended += uint64(len(l.verdicts))
-		l.paceLocked(len(l.verdicts))
+		n = int(l.ended - before)
+		l.paceLocked(n)
 		if l.flight.len() > 0 {
 			l.armLocked(tickEvery)
 		}
 	}()
 	for _, a := range l.answers {
 		if l.flight.len() == 0 {
-			return fmt.Errorf("%w: a result without a task", errCorrupt)
+			return 0, fmt.Errorf("%w: a result without a task", errCorrupt)
+		}
+		if l.flight.at(0).run != nil {
+			if err := l.overLocked(a); err != nil {
+				return 0, err
+			}
+			continue
 		}
 		if l.flight.at(0).recalled != (a.kind == resultRecalled) {
-			return fmt.Errorf("%w: a task was passed over that was not recalled, or run though it was", errCorrupt)
+			return 0, fmt.Errorf("%w: a task was passed over that was not recalled, or run though it was", errCorrupt)
 		}
 		f := l.flight.popFront()
 		sequence := l.base
 		l.base++
+		l.aloft--
 		if !f.recalled {
-			l.verdicts = append(l.verdicts, verdict{f.task, l.judgeLocked(sequence, f.task, a)})
+			l.ended++
+			l.verdicts = append(l.verdicts, verdict{task: f.task, outcome: l.judgeLocked(sequence, f.task, a)})
 		}
 	}
-	return nil
+	return 0, nil
 }
 
 // judgeLocked makes an outcome of an answer.
@@ -234,14 +251,7 @@ func (l *link) judgeLocked(sequence uint64, t task, a answer) outcome {
 	case resultValue:
 		return outcome{kind: Done, value: a.payload}
 	case resultError:
-		failure, err := wire.DecodeError(a.payload)
-		if err != nil {
-			return outcome{kind: Failed, err: fmt.Errorf("pool: cannot decode the task's error: %w", err)}
-		}
-		if cause := t.job.cause(); cause != nil {
-			return outcome{kind: Cancelled, err: cause}
-		}
-		return outcome{kind: Failed, err: failure}
+		return failure(t.job, a.payload)
 	}
 	return outcome{kind: Failed, err: fmt.Errorf("pool: the worker answered with an unknown kind %d", a.kind)}
 }
@@ -250,7 +260,8 @@ func (l *link) judgeLocked(sequence uint64, t task, a answer) outcome {
 // enough that nothing waits long behind another.
 const (
 	aheadTime  = int64(time.Millisecond)
-	timedBelow = 16 // links that send less than this ahead have their tasks' beginnings written down
+	mostAhead  = 1 << 13 // tasks that are so short that it is less than that
+	timedBelow = 16      // links that send less than this ahead have their tasks' beginnings written down
 )
 
 // paceLocked adapts how many tasks may be in flight to how long they take: it doubles at the most, and falls
@@ -260,7 +271,7 @@ func (l *link) paceLocked(ended int) {
 	if ended > 0 {
 		each := max(1, (now-l.since)/int64(ended))
 		before := l.target
-		l.target = int(max(1, min(aheadTime/each, 2*int64(l.target), maxAhead)))
+		l.target = int(max(1, min(aheadTime/each, 2*int64(l.target), mostAhead)))
 		l.pool.ahead.Add(int64(l.target - before))
 	}
 	l.since = now
@@ -272,13 +283,21 @@ func (p *Pool) settle(verdicts []verdict) {
 		return
 	}
 	p.mu.Lock()
-	p.inflight -= len(verdicts)
 	for i := range verdicts {
-		p.outcomes[verdicts[i].kind]++
+		v := &verdicts[i]
+		n := v.count()
+		p.inflight -= n
+		p.outcomes[v.kind] += uint64(n - v.failed)
+		p.outcomes[Failed] += uint64(v.failed)
 	}
 	p.checkQuietLocked()
 	p.mu.Unlock()
 	for i := range verdicts {
-		verdicts[i].job.settle(verdicts[i].index, verdicts[i].outcome)
+		v := &verdicts[i]
+		if v.packed != nil {
+			v.job.sink.(runSink).settleRun(v.index, v.task.run, v.packed)
+			continue
+		}
+		v.task.settle(v.outcome)
 	}
 }

@@ -22,7 +22,7 @@ const (
 	ringBytes        = 256 << 10
 	tasksAt          = slotsAt + 8*slotCount
 	resultsAt        = tasksAt + ringBytes
-	sharedBytes      = resultsAt + ringBytes
+	sharedBytes      = runsAt + runBlocks*runBlock
 	maxAhead         = slotCount / 2 // tasks a link may have under way
 	claimBits        = 2
 	taskSent         = 0 // the state of a task, in the low bits of its slot
@@ -31,7 +31,7 @@ const (
 	flagLarge        = 1 << 31 // task: the payload comes as a frame on the data connection
 	flagTimed        = 1 << 30 // task: the worker writes down when it claims it
 	flagDeadline     = 1 << 29 // task: the payload begins with how long it may run, in nanoseconds, 8 bytes
-	functionMask     = flagDeadline - 1
+	functionMask     = flagRun - 1
 	deadlineSize     = 8
 	resultValue      = 0 // kinds of result
 	resultError      = 1
@@ -100,4 +100,4 @@ func (s *shared) resultsWait() bool {
 }
 
 func (s *shared) tasks() []byte   { return s.memory[tasksAt:resultsAt:resultsAt] }
-func (s *shared) results() []byte { return s.memory[resultsAt:sharedBytes:sharedBytes] }
+func (s *shared) results() []byte { return s.memory[resultsAt:runsAt:runsAt] }

@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	stdsync "sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,7 +13,8 @@ import (
 type taskContext struct {
 	parent   context.Context // the worker's, for values
 	sequence uint64
-	deadline time.Time // zero for none; set before the task runs
+	deadline time.Time   // zero for none; set before the task runs
+	touched  atomic.Bool // the task may have kept hold of it
 
 	mu        stdsync.Mutex // guards the fields below
 	err       error
@@ -32,12 +34,14 @@ func (c *taskContext) Deadline() (time.Time, bool) { return c.deadline, !c.deadl
 func (c *taskContext) Value(key any) any { return c.parent.Value(key) }
 
 func (c *taskContext) Err() error {
+	c.touched.Store(true)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
 }
 
 func (c *taskContext) Done() <-chan struct{} {
+	c.touched.Store(true)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -51,6 +55,7 @@ func (c *taskContext) Done() <-chan struct{} {
 
 // AfterFunc calls fn in its own goroutine when the context ends, unless stop was called first.
 func (c *taskContext) AfterFunc(fn func()) (stop func() bool) {
+	c.touched.Store(true)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
@@ -74,6 +79,7 @@ func (c *taskContext) AfterFunc(fn func()) (stop func() bool) {
 
 // cancel ends the context. It is called for every task at the latest when it has returned.
 func (c *taskContext) cancel() {
+	c.touched.Store(true)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {

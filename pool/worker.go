@@ -37,7 +37,8 @@ type worker struct {
 	early    []byte // a large argument that came before its record was looked at
 	patience patience
 	litter   litter
-	running  int // while user code runs in loop's goroutine: the size of its record, else 0
+	running  int    // while user code runs in loop's goroutine: the size of its record, else 0
+	batch    *batch // the run that is under way, if one is
 
 	current  atomic.Pointer[taskContext]
 	stopping atomic.Bool // no more tasks are begun
@@ -126,10 +127,13 @@ func (w *worker) listen() {
 // another goroutine goes on.
 func (w *worker) run(ended chan<- error) {
 	defer func() {
-		if w.running > 0 {
+		switch {
+		case w.batch != nil:
+			w.batch.exited()
+			go w.run(ended)
+		case w.running > 0:
 			w.ran()
-			err := w.answerError(errors.New("pool: the task ended its goroutine by runtime.Goexit"))
-			if err != nil {
+			if err := w.answerError(errGoexited); err != nil {
 				ended <- err
 				return
 			}
@@ -141,6 +145,11 @@ func (w *worker) run(ended chan<- error) {
 
 // loop takes records from the ring, one by one.
 func (w *worker) loop() error {
+	if w.batch != nil {
+		if err := w.resume(); err != nil {
+			return err
+		}
+	}
 	for !w.stopping.Load() {
 		span, err := w.tasks.span()
 		if err != nil {
@@ -168,6 +177,9 @@ func (w *worker) loop() error {
 
 // take claims the task of a record, unless it was recalled, and runs it.
 func (w *worker) take(r record) error {
+	if r.meta&flagRun != 0 {
+		return w.takeRun(r)
+	}
 	arg, deadline := r.payload, time.Duration(0)
 	if r.meta&flagDeadline != 0 {
 		if len(arg) < deadlineSize {
