@@ -48,7 +48,8 @@ type link struct {
 	target       int           // how many tasks may be in flight
 	aloft        int           // tasks in flight, with those in runs that have not ended
 	runs         [runBlocks]sentRun
-	runsSent     uint32
+	runsPlaced   uint32 // how many runs were taken from the queue, were sent, and are over
+	runsLaunched uint32
 	runsOver     uint32
 	again        []task    // of runs that ended early, to be queued again
 	sent         int       // tasks sent and not recalled, for MaxTasksPerChild
@@ -202,6 +203,9 @@ func (p *Pool) take(l *link, room int) error {
 		p.shiftLocked(rest)
 		p.inflight += t.count()
 		room -= t.count()
+		if t.run > 0 {
+			l.runsPlaced++
+		}
 		l.placed = append(l.placed, placement{task: t, room: place, large: large})
 		if large {
 			break

@@ -49,13 +49,13 @@ func (l *link) portion(t *task, room int) (first, rest task, ok bool) {
 		first = rest.split(room)
 	}
 	first = first.alone()
-	return first, rest, first.run == 0 || l.runsSent-l.runsOver < runBlocks
+	return first, rest, first.run == 0 || l.runsPlaced-l.runsOver < runBlocks
 }
 
-// launchLocked writes a run into the room of its record.
+// launchLocked writes a run into the room of its record. Its number is the next one.
 func (l *link) launchLocked(t task, room []byte) *sentRun {
-	number := l.runsSent
-	l.runsSent++
+	number := l.runsLaunched
+	l.runsLaunched++
 	r := &l.runs[number%runBlocks]
 	*r = sentRun{number: number, block: l.shared.block(number), end: t.run}
 	binary.NativeEndian.PutUint32(room, number)

@@ -133,7 +133,7 @@ func (b *batch) succeed(out []byte, err error) {
 		b.fail(fmt.Errorf("pool: the worker cannot encode the result: %w", err))
 	case int64(size) > b.worker.largest:
 		b.fail(fmt.Errorf("%w: %s: the result is %d bytes, MaxPayload is %d", ErrTaskTooLarge, b.entry.name, size, b.worker.largest))
-	case size <= longest && len(out) <= len(b.room) && unsafe.SliceData(out) == unsafe.SliceData(b.room):
+	case size <= longest && start == b.used+markSize && len(out) <= len(b.room) && unsafe.SliceData(out) == unsafe.SliceData(b.room):
 		b.room[b.used] = byte(size)
 		b.used = len(out)
 		*b.usedAt = uint32(b.used)
