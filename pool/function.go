@@ -57,6 +57,7 @@ func RegisterNamed[A, R any](name string, fn func(context.Context, A) (R, error)
 		panic(fmt.Sprintf("pool.Register(%s): result: %v", name, err))
 	}
 	e := &entry{name: name, takes: args.MayHoldProxy(), holds: results.MayHoldProxy(), run: runner(fn, args, results), runAll: batchRunner(fn, args, results)}
+	describeRuns(e, args, results)
 	functions.add(e)
 	return &Function[A, R]{entry: e, args: args, results: results}
 }
@@ -74,12 +75,14 @@ func (f *Function[A, R]) WithTimeout(d time.Duration) *Function[A, R] {
 
 // entry is a registered function as the worker sees it.
 type entry struct {
-	name   string
-	index  uint32 // its place in the sorted table; the function's name in task records
-	takes  bool   // its arguments may hold proxies
-	holds  bool   // its results may hold proxies
-	run    func(ctx context.Context, arg, out []byte) ([]byte, error)
-	runAll func(*batch)
+	name                      string
+	index                     uint32 // its place in the sorted table; the function's name in task records
+	takes                     bool   // its arguments may hold proxies
+	holds                     bool   // its results may hold proxies
+	run                       func(ctx context.Context, arg, out []byte) ([]byte, error)
+	runAll                    func(*batch)
+	argPacking, resultPacking packing                     // in runs
+	unpackArg                 func(element []byte) []byte // makes of a number in a run an argument that travels alone
 }
 
 // runner decodes an argument, calls fn and encodes what it returns, appended to out. The argument is not

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"slices"
 	stdsync "sync"
+	"unsafe"
 
 	"github.com/multiproc-go/multiproc/wire"
 )
@@ -215,13 +216,15 @@ func (it *Iterator[R]) settleRun(index, count int, run []byte) {
 // decodeRun makes slots of a run's results.
 func (it *Iterator[R]) decodeRun(slots []slot[R], index int, run []byte) {
 	for i := range slots {
-		element, rest, failed, err := cutRun(run)
+		element, rest, failed, err := it.job.entry.resultPacking.cut(run)
 		s := &slots[i]
 		s.Index, s.there, s.size, s.Err = index+i, true, int64(len(run)-len(rest)), err
 		switch {
 		case err != nil:
 		case failed:
 			s.Err = failure(it.job, element).err
+		case it.job.entry.resultPacking > 0:
+			it.codec.CopyFixed(unsafe.Slice(&s.Value, 1), element)
 		default:
 			s.Err = decodeInto(it.codec, outcome{value: element}, &s.Value)
 		}

@@ -66,7 +66,7 @@ func (f *Function[A, R]) newJob(ctx context.Context, p Runner, single bool) *job
 	return &job{
 		pool: p, ctx: ctx, entry: f.entry, timeout: max(0, timeout),
 		single: single, holds: f.args.MayHoldProxy(),
-		packs: local && !single && timeout <= 0 && f.entry.packs(),
+		packs: local && !single && timeout <= 0 && f.entry.packs() && p.settings().MaxPayload >= leastPayload,
 	}
 }
 

@@ -122,6 +122,11 @@ func (m *mapJob[R]) ended(tasks int) {
 }
 
 func (m *mapJob[R]) settleRun(index, count int, run []byte) {
+	if m.job.entry.resultPacking > 0 {
+		m.codec.CopyFixed(m.values[index:index+count], run)
+		m.ended(count)
+		return
+	}
 	for i := range count {
 		element, rest, failed, err := cutRun(run)
 		switch {

@@ -5,7 +5,8 @@ import (
 )
 
 // A run is many small tasks of one job with indices in a row, which travel as one: their encoded arguments, or what
-// became of them, stand one behind another, each as
+// became of them, stand one behind another. Numbers stand there as they are in memory, and the first error ends the run.
+// Everything else stands there as
 //
 //	mark    byte     0 to longest: the length of a value; or one of the marks below
 //	length  uint32   after such a mark, in the machine's byte order
@@ -21,6 +22,7 @@ const (
 	longMarkSize = markSize + 4
 	runTasks     = 2048     // tasks in a run, at most
 	runBytes     = 16 << 10 // encoded arguments in a run, at most
+	leastPayload = 16       // of MaxPayload, so that it need not be looked at for each number
 	runLargest   = 1 << 10  // an argument longer than that travels alone
 )
 
@@ -41,7 +43,32 @@ func sealRun(dst []byte, start int, failed bool) []byte {
 	return dst
 }
 
-// cutRun cuts the first element off a run. It returns errCorrupt when that is not whole.
+// packing is how the elements of a run stand in it: so many bytes each, or 0 for behind a mark.
+type packing int
+
+// cut cuts the first element off a run. It returns errCorrupt when that is not whole.
+func (p packing) cut(src []byte) (element, rest []byte, failed bool, err error) {
+	if p == 0 {
+		return cutRun(src)
+	}
+	if len(src) < int(p) {
+		return nil, nil, false, errCorrupt
+	}
+	return src[:p:p], src[p:], false, nil
+}
+
+// measure returns how many bytes the first n elements of a run take, and how many of them are errors.
+func (p packing) measure(src []byte, n int) (size, failed int, err error) {
+	if p == 0 {
+		return measureRun(src, n)
+	}
+	if n > len(src)/int(p) {
+		return 0, 0, errCorrupt
+	}
+	return n * int(p), 0, nil
+}
+
+// cutRun cuts the first element with a mark off a run. It returns errCorrupt when that is not whole.
 func cutRun(src []byte) (element, rest []byte, failed bool, err error) {
 	if len(src) > 0 && src[0] <= longest {
 		if end := markSize + int(src[0]); end <= len(src) {
@@ -60,7 +87,7 @@ func cutRun(src []byte) (element, rest []byte, failed bool, err error) {
 	return src[longMarkSize:end:end], src[end:], src[0] == markError, nil
 }
 
-// measureRun returns how many bytes the first n elements of a run take, and how many of them are errors.
+// measureRun returns how many bytes the first n elements with marks take, and how many of them are errors.
 func measureRun(src []byte, n int) (size, failed int, err error) {
 	at := 0
 	for range n {
@@ -100,7 +127,7 @@ func tally(tasks []task) int {
 
 // split takes the first n tasks off a run, n being less than it has.
 func (t *task) split(n int) task {
-	size, _, err := measureRun(t.arg, n)
+	size, _, err := t.job.entry.argPacking.measure(t.arg, n)
 	if err != nil {
 		panic(err) // this process has encoded it
 	}
@@ -127,9 +154,13 @@ func (t task) alone() task {
 	if t.run != 1 {
 		return t
 	}
-	element, _, _, err := cutRun(t.arg)
+	e := t.job.entry
+	element, _, _, err := e.argPacking.cut(t.arg)
 	if err != nil {
 		panic(err) // this process has encoded it
+	}
+	if e.argPacking > 0 {
+		element = e.unpackArg(element)
 	}
 	return task{job: t.job, index: t.index, arg: element}
 }

@@ -2,12 +2,17 @@ package pool
 
 import (
 	"context"
+	"unsafe"
 )
 
 // encodeTask makes a task of an argument, encoded behind what slab has. It returns the slab as it is then. A small one of
 // a job whose tasks may travel as runs is a run of one, which others may join.
 func (f *Function[A, R]) encodeTask(ctx context.Context, j *job, index int, slab []byte, arg *A) (task, []byte, error) {
 	start := len(slab)
+	if j.packs && j.entry.argPacking > 0 {
+		slab = f.args.AppendFixed(slab, unsafe.Slice(arg, 1))
+		return task{job: j, index: index, run: 1, arg: slab[start:]}, slab, nil
+	}
 	if j.packs {
 		slab = append(slab, 0)
 	}
@@ -49,6 +54,10 @@ func (f *Function[A, R]) feedRuns(ctx context.Context, m *mapJob[R], inputs []A)
 // one that cannot be encoded.
 func (f *Function[A, R]) pack(ctx context.Context, j *job, inputs []A, at int) (tasks []task, failure error) {
 	most := at + min(runTasks, j.pool.settings().QueueTasks, len(inputs)-at)
+	if size := int(j.entry.argPacking); size > 0 {
+		most = min(most, at+runBytes/size)
+		return []task{{job: j, index: at, run: most - at, arg: f.args.AppendFixed(nil, inputs[at:most])}}, nil
+	}
 	slab := make([]byte, 0, min(runBytes, 16*(most-at))+longMarkSize)
 	run := task{job: j, index: at}
 	var alone []task

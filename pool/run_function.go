@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"fmt"
+	"unsafe"
 
 	"github.com/multiproc-go/multiproc/wire"
 )
@@ -14,6 +15,7 @@ func batchRunner[A, R any](fn func(context.Context, A) (R, error), args *wire.Co
 		arg    A
 		result R
 	}
+	fixedArg, fixedResult := args.Fixed() > 0, results.Fixed()
 	return func(b *batch) {
 		defer func() {
 			call.arg, call.result = *new(A), *new(R)
@@ -23,7 +25,9 @@ func batchRunner[A, R any](fn func(context.Context, A) (R, error), args *wire.Co
 		}()
 		for b.next() {
 			encoded, err := b.argument()
-			if err == nil {
+			if err == nil && fixedArg {
+				call.arg = *(*A)(unsafe.Pointer(&encoded[0]))
+			} else if err == nil {
 				err = args.Decode(encoded, &call.arg)
 			}
 			if err != nil {
@@ -34,8 +38,27 @@ func batchRunner[A, R any](fn func(context.Context, A) (R, error), args *wire.Co
 				b.fail(err)
 				continue
 			}
+			if end := b.used + fixedResult; fixedResult > 0 && end <= len(b.room) {
+				*(*R)(unsafe.Pointer(&b.room[b.used])) = call.result
+				b.used = end
+				continue
+			}
 			b.succeed(results.Append(b.space(), &call.result))
 		}
+	}
+}
+
+// describeRuns notes how arguments and results of a function stand in runs.
+func describeRuns[A, R any](e *entry, args *wire.Codec[A], results *wire.Codec[R]) {
+	e.argPacking, e.resultPacking = packing(args.Fixed()), packing(results.Fixed())
+	e.unpackArg = func(element []byte) []byte {
+		var arg [1]A
+		args.CopyFixed(arg[:], element)
+		encoded, err := args.Append(nil, &arg[0])
+		if err != nil {
+			panic(err) // a number always has an encoding
+		}
+		return encoded
 	}
 }
 

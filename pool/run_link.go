@@ -93,13 +93,17 @@ func (l *link) harvestLocked(f *flying, verdicts []verdict, buffer *[]byte) ([]v
 	if err != nil || w.ended() == r.settled {
 		return verdicts, err
 	}
-	results, used := r.block.results(), int64(atomic.LoadUint32(r.block.used()))
+	results, format := r.block.results(), f.job.entry.resultPacking
+	start, n := len(*buffer), w.ended()-r.settled
+	used := int64(r.offset + n*int(format))
+	if format == 0 {
+		used = int64(atomic.LoadUint32(r.block.used()))
+	}
 	if used > int64(len(results)) || used < int64(r.offset) {
 		return verdicts, errCorrupt
 	}
-	start, n := len(*buffer), w.ended()-r.settled
 	copied := append(*buffer, results[r.offset:used]...)
-	size, failed, err := measureRun(copied[start:], n)
+	size, failed, err := format.measure(copied[start:], n)
 	if err != nil {
 		return verdicts, err
 	}

@@ -13,7 +13,7 @@ import (
 func TestRunCarriesItsElements(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		sizes := rapid.SliceOfN(rapid.OneOf(rapid.IntRange(0, 8), rapid.IntRange(250, 260), rapid.Just(1000)), 1, 40).Draw(t, "sizes")
-		whole := task{index: 7, run: len(sizes)}
+		whole := task{job: &job{entry: &entry{}}, index: 7, run: len(sizes)}
 		errs := 0
 		for i, size := range sizes {
 			start := len(whole.arg)
@@ -85,7 +85,7 @@ func aRun(t *testing.T) (*link, *flying) {
 		}
 	})
 	l := &link{shared: s, target: 1}
-	whole := task{job: &job{}, run: 4, arg: []byte{1, 10, 1, 11, 1, 12, 1, 13}}
+	whole := task{job: &job{entry: &entry{}}, run: 4, arg: []byte{1, 10, 1, 11, 1, 12, 1, 13}}
 	l.aloft = 4
 	l.flight.pushBack(flying{task: whole, run: l.launchLocked(whole, make([]byte, runHeader+8))})
 	f := l.flight.at(0)

@@ -114,7 +114,7 @@ func (b *batch) renew() {
 
 // argument returns the argument of the task that was claimed, encoded.
 func (b *batch) argument() ([]byte, error) {
-	element, rest, _, err := cutRun(b.args)
+	element, rest, _, err := b.entry.argPacking.cut(b.args)
 	b.args = rest
 	return element, err
 }
@@ -133,7 +133,7 @@ func (b *batch) succeed(out []byte, err error) {
 		b.fail(fmt.Errorf("pool: the worker cannot encode the result: %w", err))
 	case int64(size) > b.worker.largest:
 		b.fail(fmt.Errorf("%w: %s: the result is %d bytes, MaxPayload is %d", ErrTaskTooLarge, b.entry.name, size, b.worker.largest))
-	case size <= longest && start == b.used+markSize && len(out) <= len(b.room) && unsafe.SliceData(out) == unsafe.SliceData(b.room):
+	case b.entry.resultPacking == 0 && size <= longest && start == b.used+markSize && len(out) <= len(b.room) && unsafe.SliceData(out) == unsafe.SliceData(b.room):
 		b.room[b.used] = byte(size)
 		b.used = len(out)
 		*b.usedAt = uint32(b.used)
@@ -154,7 +154,7 @@ func (b *batch) fail(err error) {
 // place puts what became of the open task behind the results, or has it come with the answer if there is no room.
 func (b *batch) place(payload []byte, mark byte, kind uint32) {
 	end := b.used + longMarkSize + len(payload)
-	if end > len(b.room) {
+	if end > len(b.room) || b.entry.resultPacking > 0 {
 		b.spill, b.answer, b.finished = payload, kind, true
 		return
 	}
