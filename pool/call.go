@@ -13,7 +13,7 @@ import (
 // Errors: what the function returned or its panic, as *RemoteError; *WorkerLostError; ErrTaskTimeout;
 // ErrPoolBroken; ErrClosed; ErrTaskTooLarge; context.Cause(ctx); an error of the argument's encoding.
 func (f *Function[A, R]) Apply(ctx context.Context, p Runner, arg A) (R, error) {
-	result, err := f.ApplyAsync(ctx, p, arg)
+	result, err := f.apply(ctx, p, arg, true)
 	if err != nil {
 		var zero R
 		return zero, err
@@ -25,17 +25,23 @@ func (f *Function[A, R]) Apply(ctx context.Context, p Runner, arg A) (R, error) 
 // the caller may change it then. It blocks while the pool's queue is full. The context governs the task
 // until it has ended, not the submission alone. Errors: as Apply's, when they are known at once.
 func (f *Function[A, R]) ApplyAsync(ctx context.Context, p Runner, arg A) (*AsyncResult[R], error) {
+	return f.apply(ctx, p, arg, false)
+}
+
+// apply is ApplyAsync. A caller that waits leaves the argument alone until the task has ended.
+func (f *Function[A, R]) apply(ctx context.Context, p Runner, arg A, waits bool) (*AsyncResult[R], error) {
 	if err := p.admissible(ctx); err != nil {
 		return nil, err
 	}
 	j := f.newJob(ctx, p, true)
 	result := newAsyncResult[R](j)
 	j.sink = &single[R]{result: result, codec: f.results}
-	encoded, err := encode(ctx, j, f.args, 0, nil, &arg)
+	j.borrows = waits && j.local
+	t, _, err := f.encodeTask(ctx, j, 0, nil, &arg)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.submitOne(ctx, task{job: j, arg: encoded}); err != nil {
+	if err := p.submitOne(ctx, t); err != nil {
 		j.release(0)
 		return nil, err
 	}
@@ -52,6 +58,7 @@ func (f *Function[A, R]) Map(ctx context.Context, p Runner, inputs []A) ([]R, er
 	if err != nil {
 		return nil, err
 	}
+	m.job.borrows = m.job.local
 	f.feed(ctx, m, inputs)
 	p.end()
 	return m.result.Get(context.WithoutCancel(ctx))

@@ -79,22 +79,22 @@ type entry struct {
 	index                     uint32 // its place in the sorted table; the function's name in task records
 	takes                     bool   // its arguments may hold proxies
 	holds                     bool   // its results may hold proxies
-	run                       func(ctx context.Context, arg, out []byte) ([]byte, error)
+	run                       func(ctx context.Context, arg, out []byte) (result []byte, raw bool, err error)
 	runAll                    func(*batch)
 	argPacking, resultPacking packing                     // in runs
 	unpackArg                 func(element []byte) []byte // makes of a number in a run an argument that travels alone
 }
 
 // runner decodes an argument, calls fn and encodes what it returns, appended to out. The argument is not
-// kept. A panic in fn is returned as a *wire.PanicError. A worker runs one task at a time, so the two values
+// kept. Large bytes are returned raw, without their encoding. A panic in fn is returned as a *wire.PanicError. A worker runs one task at a time, so the two values
 // have one place for all calls; nothing of them is kept between calls.
 func runner[A, R any](fn func(context.Context, A) (R, error), args *wire.Codec[A], results *wire.Codec[R],
-) func(context.Context, []byte, []byte) ([]byte, error) {
+) func(context.Context, []byte, []byte) ([]byte, bool, error) {
 	var call struct {
 		arg    A
 		result R
 	}
-	return func(ctx context.Context, encoded, out []byte) (_ []byte, err error) {
+	return func(ctx context.Context, encoded, out []byte) (_ []byte, raw bool, err error) {
 		defer func() {
 			call.arg, call.result = *new(A), *new(R)
 			if value := recover(); value != nil {
@@ -102,10 +102,13 @@ func runner[A, R any](fn func(context.Context, A) (R, error), args *wire.Codec[A
 			}
 		}()
 		if err := args.Decode(encoded, &call.arg); err != nil {
-			return out, fmt.Errorf("pool: the worker cannot decode the argument: %w", err)
+			return out, false, fmt.Errorf("pool: the worker cannot decode the argument: %w", err)
 		}
 		if call.result, err = fn(ctx, call.arg); err != nil {
-			return out, err
+			return out, false, err
+		}
+		if b, ok := results.Bytes(&call.result); ok && len(b) > rawLeast {
+			return b, true, nil
 		}
 		before := len(out)
 		out, err = results.Append(out, &call.result)
@@ -113,9 +116,9 @@ func runner[A, R any](fn func(context.Context, A) (R, error), args *wire.Codec[A
 			out, err = dispatchResult(ctx, out, before)
 		}
 		if err != nil {
-			return out, fmt.Errorf("pool: the worker cannot encode the result: %w", err)
+			return out, false, fmt.Errorf("pool: the worker cannot encode the result: %w", err)
 		}
-		return out, nil
+		return out, false, nil
 	}
 }
 

@@ -20,6 +20,9 @@ type link struct {
 	pool       *Pool
 	process    *spawn.Process
 	shared     *shared
+	arena      *arena // for large payloads; nil for none
+	large      uint64 // results in the arena that were taken, and those whose settling the worker was told; of serve alone
+	largeTold  uint64
 	data       *wire.Conn    // doorbells (empty frames) and large payloads, both ways
 	moved      *meter        // counts the bytes of data
 	control    *wire.Conn    // orders to the worker
@@ -35,6 +38,7 @@ type link struct {
 	group      *cgroup     // the worker's own, or nil
 	measured   measurement // of the memory sampler alone
 	timer      *time.Timer // calls tick
+	trimmer    *time.Timer // calls trim
 
 	parked atomic.Bool // serve waits for the worker to ring
 
@@ -51,10 +55,16 @@ type link struct {
 	runsPlaced   uint32 // how many runs were taken from the queue, were sent, and are over
 	runsLaunched uint32
 	runsOver     uint32
+	trimming     bool      // the arena gives memory back
+	settling     bool      // results in the arena are being settled
+	trimArmed    bool      // trimmer is to call trim
+	shippedAt    int64     // clock when the arena was used last
+	outgoing     pieces    // of the arena's half for arguments
 	again        []task    // of runs that ended early, to be queued again
 	sent         int       // tasks sent and not recalled, for MaxTasksPerChild
 	ended        uint64    // tasks whose outcome came from this worker
 	since        int64     // clock when results last came, or when the flight was empty
+	fresh        bool      // nothing has come since the flight was empty
 	streaming    bool      // a large argument is being written
 	condemned    *sentence // what is done about a task that must end
 	leaving      bool      // no more tasks are sent
@@ -73,6 +83,7 @@ type link struct {
 type flying struct {
 	task
 	recalled bool
+	piece    piece    // of the arena, with its argument
 	run      *sentRun // of a run, whose outcomes come bit by bit; recalled when none is to come
 }
 
@@ -81,11 +92,12 @@ type placement struct {
 	task
 	room  []byte
 	large bool
+	piece piece // instead: of the arena
 }
 
-func newLink(p *Pool, process *spawn.Process, s *shared, data, control *os.File) (*link, error) {
+func newLink(p *Pool, process *spawn.Process, s *shared, a *arena, data, control *os.File) (*link, error) {
 	l := &link{
-		pool: p, process: process, shared: s, target: 1, patience: max(p.options.Grace, stallTime),
+		pool: p, process: process, shared: s, arena: a, target: 1, patience: max(p.options.Grace, stallTime),
 		tasks:   ringWriter{ring: s.tasks(), tail: s.word(wordTaskTail), head: s.word(wordTaskHead)},
 		results: ringReader{ring: s.results(), tail: s.word(wordResultTail), head: s.word(wordResultHead)},
 	}
@@ -98,6 +110,8 @@ func newLink(p *Pool, process *spawn.Process, s *shared, data, control *os.File)
 	}
 	l.timer = time.AfterFunc(time.Hour, l.tick)
 	l.timer.Stop()
+	l.trimmer = time.AfterFunc(time.Hour, l.trim)
+	l.trimmer.Stop()
 	return l, nil
 }
 
@@ -106,7 +120,7 @@ func newLink(p *Pool, process *spawn.Process, s *shared, data, control *os.File)
 func (l *link) fill() {
 	l.mu.Lock()
 	wake := false
-	if !l.leaving && !l.streaming && l.condemned == nil && l.fault == nil {
+	if !l.leaving && !l.streaming && !l.trimming && l.condemned == nil && l.fault == nil {
 		wake = l.sendLocked()
 	}
 	l.mu.Unlock()
@@ -131,7 +145,7 @@ func (l *link) sendLocked() (wake bool) {
 		return false
 	}
 	if l.flight.len() == 0 {
-		l.since = clock()
+		l.since, l.fresh = clock(), true
 		l.watched, l.watchedSince = l.base+l.ended, l.since
 	}
 	for _, t := range l.placed {
@@ -146,14 +160,18 @@ func (l *link) sendLocked() (wake bool) {
 			binary.NativeEndian.PutUint64(t.room, uint64(t.job.timeout))
 			t.room = t.room[deadlineSize:]
 		}
-		if t.large {
+		switch {
+		case t.piece.size > 0:
+			l.ship(t)
+		case t.large:
 			l.streaming = true
-			l.goroutines.Go(func() { l.stream(t.arg) })
-		} else {
+			arg := t.encoded()
+			l.goroutines.Go(func() { l.stream(arg) })
+		default:
 			copy(t.room, t.arg)
 		}
 		l.shared.send(l.base + uint64(l.flight.len()))
-		l.flight.pushBack(flying{task: t.task})
+		l.flight.pushBack(flying{task: t.task, piece: t.piece})
 	}
 	clear(l.placed)
 	l.placed = l.placed[:0]
@@ -187,12 +205,19 @@ func (p *Pool) take(l *link, room int) error {
 			break
 		}
 		large := deadlineSize+len(t.arg) > l.tasks.largest()
-		if large && l.flight.len()+len(l.placed) > 0 {
+		at, shipped := piece{}, false
+		if large {
+			at, shipped = l.berth(&t)
+		}
+		if large && !shipped && l.flight.len()+len(l.placed) > 0 {
 			break // it is sent to a worker that will read it at once
 		}
-		place, err := l.tasks.reserve(l.recordOf(&t, large))
+		place, err := l.tasks.reserve(l.recordOf(&t, large, shipped))
 		if err != nil {
 			return err
+		}
+		if place == nil {
+			l.outgoing.give(at)
 		}
 		if place == nil && l.flight.len()+len(l.placed) == 0 {
 			return errCorrupt // everything was answered, so the ring must be empty
@@ -206,8 +231,8 @@ func (p *Pool) take(l *link, room int) error {
 		if t.run > 0 {
 			l.runsPlaced++
 		}
-		l.placed = append(l.placed, placement{task: t, room: place, large: large})
-		if large {
+		l.placed = append(l.placed, placement{task: t, room: place, large: large, piece: at})
+		if large && !shipped {
 			break
 		}
 	}
@@ -220,14 +245,17 @@ func (p *Pool) take(l *link, room int) error {
 }
 
 // recordOf returns the payload size and the meta word of a task's record.
-func (l *link) recordOf(t *task, large bool) (size int, meta uint32) {
+func (l *link) recordOf(t *task, large, shipped bool) (size int, meta uint32) {
 	meta = t.job.entry.index
 	if t.run > 0 {
 		return runHeader + len(t.arg), meta | flagRun
 	}
-	if large {
+	switch {
+	case shipped:
+		size, meta = pieceSize, meta|flagArena
+	case large:
 		meta |= flagLarge
-	} else {
+	default:
 		size = len(t.arg)
 	}
 	if t.job.timeout > 0 {

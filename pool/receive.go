@@ -12,6 +12,7 @@ import (
 type answer struct {
 	kind    uint32
 	payload []byte
+	shared  bool // payload lies in the arena, where the worker may change it
 }
 
 // verdict is an outcome on its way to its job.
@@ -136,6 +137,7 @@ func (l *link) drain() (int, error) {
 		l.results.release(used)
 		l.pool.settle(l.verdicts)
 		clear(l.verdicts)
+		l.returnResults()
 		l.pool.requeue(l.again)
 		l.again = nil
 		if err = errors.Join(matchErr, err); err != nil {
@@ -153,7 +155,12 @@ func (l *link) parse(span []byte) (used int, err error) {
 		if err != nil || !ok {
 			return used, err
 		}
-		a := answer{kind: r.meta &^ resultLarge, payload: r.payload}
+		a := answer{kind: r.meta &^ (resultLarge | resultArena), payload: r.payload}
+		if r.meta&resultArena != 0 {
+			if err := l.openResult(&a); err != nil {
+				return used, err
+			}
+		}
 		if r.meta&resultLarge != 0 {
 			if len(l.answers) > 0 {
 				return used, nil
@@ -228,8 +235,11 @@ func (l *link) match() (n int, err error) {
 		l.aloft--
 		if !f.recalled {
 			l.ended++
+			a.keep(f.job)
+			l.settling = l.settling || a.shared
 			l.verdicts = append(l.verdicts, verdict{task: f.task, outcome: l.judgeLocked(sequence, f.task, a)})
 		}
+		l.outgoing.give(f.piece)
 	}
 	return 0, nil
 }
@@ -249,7 +259,7 @@ func (l *link) judgeLocked(sequence uint64, t task, a answer) outcome {
 	}
 	switch a.kind {
 	case resultValue:
-		return outcome{kind: Done, value: a.payload}
+		return outcome{kind: Done, value: a.payload, shared: a.shared}
 	case resultError:
 		return failure(t.job, a.payload)
 	}
@@ -261,17 +271,26 @@ func (l *link) judgeLocked(sequence uint64, t task, a answer) outcome {
 const (
 	aheadTime  = int64(time.Millisecond)
 	mostAhead  = 1 << 13 // tasks that are so short that it is less than that
-	timedBelow = 16      // links that send less than this ahead have their tasks' beginnings written down
+	shortTask  = int64(10 * time.Microsecond)
+	timedBelow = 16 // links that send less than this ahead have their tasks' beginnings written down
 )
 
 // paceLocked adapts how many tasks may be in flight to how long they take: it doubles at the most, and falls
-// to one at once when a task takes longer than aheadTime.
+// to one at once when a task takes longer than aheadTime. The wake of a worker that slept is no task's time; and when many
+// short tasks seem to take longer than those before, the worker has most likely waited for a processor.
 func (l *link) paceLocked(ended int) {
 	now := clock()
 	if ended > 0 {
+		if l.fresh {
+			l.since, l.fresh = l.claimedAtLocked(), false
+		}
 		each := max(1, (now-l.since)/int64(ended))
 		before := l.target
-		l.target = int(max(1, min(aheadTime/each, 2*int64(l.target), mostAhead)))
+		least := int64(1)
+		if each < shortTask {
+			least = int64(l.target / 4)
+		}
+		l.target = int(max(1, least, min(aheadTime/each, 2*int64(l.target), mostAhead)))
 		l.pool.ahead.Add(int64(l.target - before))
 	}
 	l.since = now

@@ -36,7 +36,7 @@ func BenchmarkWorkerRun(b *testing.B) {
 		if n%runTasks != 0 {
 			continue
 		}
-		room, err := l.tasks.reserve(l.recordOf(&tasks[0], false))
+		room, err := l.tasks.reserve(l.recordOf(&tasks[0], false, false))
 		if err != nil || room == nil {
 			b.Fatal(err)
 		}

@@ -3,11 +3,16 @@ package pool
 import (
 	"context"
 	"unsafe"
+
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 // encodeTask makes a task of an argument, encoded behind what slab has. It returns the slab as it is then. A small one of
 // a job whose tasks may travel as runs is a run of one, which others may join.
 func (f *Function[A, R]) encodeTask(ctx context.Context, j *job, index int, slab []byte, arg *A) (task, []byte, error) {
+	if b, ok := f.args.Bytes(arg); ok && j.borrows && len(b) > rawLeast && int64(len(b)) <= j.pool.settings().MaxPayload-wire.BytesHeader {
+		return task{job: j, index: index, arg: b, raw: true}, slab, nil
+	}
 	start := len(slab)
 	if j.packs && j.entry.argPacking > 0 {
 		slab = f.args.AppendFixed(slab, unsafe.Slice(arg, 1))

@@ -165,6 +165,7 @@ func (l *link) overLocked(a answer) error {
 		return fmt.Errorf("%w: an answer to a run that is not over", errCorrupt)
 	}
 	if a.kind != resultRun {
+		a.keep(nil)
 		t := task{job: f.job, index: f.index + w.ended()}
 		o := outcome{kind: Done, value: a.payload}
 		if a.kind == resultFault {

@@ -90,16 +90,17 @@ func (s *seat) hire() (*link, error) {
 		return nil, err
 	}
 	files := []*os.File{memoryFile}
-	l, err := s.connect(memory, &files)
+	large := newArena()
+	l, err := s.connect(memory, large, &files)
 	if err = joinClose(err, files...); err != nil {
-		return nil, errors.Join(err, memory.close())
+		return nil, errors.Join(err, memory.close(), large.close())
 	}
 	return l, nil
 }
 
 // connect makes the sockets of a link and starts the worker at their other ends. What is to be closed is
 // appended to files.
-func (s *seat) connect(memory *shared, files *[]*os.File) (*link, error) {
+func (s *seat) connect(memory *shared, large *arena, files *[]*os.File) (*link, error) {
 	data, theirData, err := socketPair("data")
 	if err != nil {
 		return nil, err
@@ -117,11 +118,15 @@ func (s *seat) connect(memory *shared, files *[]*os.File) (*link, error) {
 	ctx, cancel := context.WithTimeoutCause(s.pool.lifetime, s.pool.options.StartTimeout,
 		fmt.Errorf("%w, which is %v", errNotReady, s.pool.options.StartTimeout))
 	defer cancel()
-	group, process, err := s.startIn(ctx, argument, []*os.File{theirData, theirControl, (*files)[0]})
+	inherited := []*os.File{theirData, theirControl, (*files)[0]}
+	if large != nil {
+		inherited = append(inherited, large.file)
+	}
+	group, process, err := s.startIn(ctx, argument, inherited)
 	if err != nil {
 		return nil, joinClose(err, data, control)
 	}
-	l, err := newLink(s.pool, process, memory, data, control)
+	l, err := newLink(s.pool, process, memory, large, data, control)
 	if err != nil {
 		kill, cancel := context.WithTimeout(context.Background(), killTime)
 		defer cancel()

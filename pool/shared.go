@@ -17,6 +17,7 @@ const (
 	wordWorkerSleeps = 4 * 64 // 1 while the worker waits for a doorbell
 	wordLinkSleeps   = 5 * 64 // 1 while the link waits for a doorbell
 	wordClaimedAt    = 6 * 64 // worker: when it claimed its task, monotonic nanoseconds
+	wordLargeTaken   = 7 * 64 // link: results taken from the arena
 	slotsAt          = 4096
 	slotCount        = 1 << 12
 	ringBytes        = 256 << 10
@@ -31,12 +32,14 @@ const (
 	flagLarge        = 1 << 31 // task: the payload comes as a frame on the data connection
 	flagTimed        = 1 << 30 // task: the worker writes down when it claims it
 	flagDeadline     = 1 << 29 // task: the payload begins with how long it may run, in nanoseconds, 8 bytes
-	functionMask     = flagRun - 1
+	flagArena        = 1 << 27 // task: the payload, or what follows its deadline, says where in the arena it is
+	functionMask     = flagArena - 1
 	deadlineSize     = 8
 	resultValue      = 0 // kinds of result
 	resultError      = 1
 	resultRecalled   = 2
 	resultLarge      = 1 << 8 // the payload comes as a frame on the data connection
+	resultArena      = 1 << 9 // the payload says where in the arena it is
 )
 
 // shared is one process's mapping of that memory.

@@ -303,6 +303,7 @@ func (l *link) bury() {
 	l.mu.Lock()
 	l.leaving, l.buried = true, true
 	l.timer.Stop()
+	l.trimmer.Stop()
 	var verdicts []verdict
 	var again []task
 	for ; l.flight.len() > 0; l.base++ {
@@ -329,7 +330,7 @@ func (l *link) bury() {
 	l.goroutines.Wait()
 	<-l.process.Swept()
 	l.dissolve()
-	if err := l.shared.close(); err != nil {
+	if err := errors.Join(l.shared.close(), l.arena.close()); err != nil {
 		l.pool.options.Logger.Error("cannot unmap a worker's memory", "error", err)
 	}
 }

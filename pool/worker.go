@@ -31,6 +31,8 @@ type worker struct {
 	data    *wire.Conn
 	control *wire.Conn
 	largest int64
+	arena   *arena // for large payloads; nil for none
+	sending landing
 
 	sequence uint64 // of the next record
 	output   []byte // the encoded result
@@ -73,8 +75,8 @@ func work(ctx context.Context, c *spawn.Child) error {
 }
 
 func newWorker(ctx context.Context, files []*os.File, largest int64) (*worker, error) {
-	if len(files) != 3 {
-		return nil, fmt.Errorf("pool: the worker was given %d files, not 3", len(files))
+	if len(files) != 3 && len(files) != 4 {
+		return nil, fmt.Errorf("pool: the worker was given %d files, not 3 or 4", len(files))
 	}
 	s, err := mapShared(files[2])
 	if err != nil {
@@ -91,7 +93,7 @@ func newWorker(ctx context.Context, files []*os.File, largest int64) (*worker, e
 	if w.control, _, err = connect(files[1], maxOrder); err != nil {
 		return nil, err
 	}
-	return w, files[2].Close()
+	return w, errors.Join(w.openArena(files[3:]), files[2].Close())
 }
 
 // stop ends the worker: it begins no more tasks, and the context of the one that runs is cancelled. It is called when
@@ -187,6 +189,12 @@ func (w *worker) take(r record) error {
 		}
 		deadline, arg = time.Duration(binary.NativeEndian.Uint64(arg)), arg[deadlineSize:]
 	}
+	if r.meta&flagArena != 0 {
+		var err error
+		if arg, err = w.largeArgument(arg); err != nil {
+			return err
+		}
+	}
 	if r.meta&flagLarge != 0 {
 		var err error
 		if arg, err = w.readLarge(); err != nil {
@@ -228,7 +236,7 @@ func (w *worker) perform(c *taskContext, r record, arg []byte) error {
 		w.litter.look(arg)
 	}
 	w.running = r.size
-	output, err := e.run(c, arg, w.output[:0])
+	output, raw, err := e.run(c, arg, w.output[:0])
 	w.ran()
 	if err != nil && w.ctx.Err() != nil {
 		return w.interrupted(e)
@@ -239,8 +247,11 @@ func (w *worker) perform(c *taskContext, r record, arg []byte) error {
 	if e.holds {
 		w.litter.look(output)
 	}
+	if raw && int64(len(output)) <= w.largest-wire.BytesHeader {
+		return w.answerBytes(output)
+	}
 	w.output = output
-	if int64(len(output)) > w.largest {
+	if raw || int64(len(output)) > w.largest {
 		w.output = nil
 		discardResult(e, output)
 		return w.answerError(fmt.Errorf("%w: %s: the result is %d bytes, MaxPayload is %d", ErrTaskTooLarge, e.name, len(output), w.largest))
