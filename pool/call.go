@@ -8,7 +8,7 @@ import (
 // Apply runs the function in a worker and returns its result. It blocks until the task has ended: when ctx
 // ends first, the task is cancelled, and Apply returns as soon as it has ended, which is at once for a task
 // that waits, and at most about twice the pool's Grace for one that runs and takes no notice. A result that
-// came all the same is returned with a nil error.
+// came all the same is returned with a nil error. The argument must not change until Apply returns.
 //
 // Errors: what the function returned or its panic, as *RemoteError; *WorkerLostError; ErrTaskTimeout;
 // ErrPoolBroken; ErrClosed; ErrTaskTooLarge; context.Cause(ctx); an error of the argument's encoding.
@@ -52,7 +52,7 @@ func (f *Function[A, R]) apply(ctx context.Context, p Runner, arg A, waits bool)
 // Map runs the function on every input, and returns the results in the inputs' order when all tasks have
 // ended. When some failed, the error is a *MapError that holds each one's, and their results are zero; the
 // others' are there. When ctx ends, what has not ended is cancelled, as in Apply. Inputs are sent in
-// batches whose size follows from how long tasks take; nothing is to be tuned.
+// batches whose size follows from how long tasks take; nothing is to be tuned. They must not change until Map returns.
 func (f *Function[A, R]) Map(ctx context.Context, p Runner, inputs []A) ([]R, error) {
 	m, err := f.newMap(ctx, p, len(inputs))
 	if err != nil {

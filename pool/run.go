@@ -139,20 +139,21 @@ func (t *task) split(n int) task {
 }
 
 // between returns the tasks of a run from the from-th to before the to-th, as they would have to be sent.
-func (t task) between(from, to int) task {
+func (t *task) between(from, to int) task {
+	part := *t
 	if from > 0 {
-		t.split(from)
+		part.split(from)
 	}
-	if to-from < t.run {
-		t = t.split(to - from)
+	if to-from < part.run {
+		part = part.split(to - from)
 	}
-	return t.alone()
+	return part.alone()
 }
 
 // alone makes a run of one task a task that travels alone.
-func (t task) alone() task {
+func (t *task) alone() task {
 	if t.run != 1 {
-		return t
+		return *t
 	}
 	e := t.job.entry
 	element, _, _, err := e.argPacking.cut(t.arg)

@@ -12,8 +12,8 @@ import (
 )
 
 // killer shoots a random worker of the pool every 20 ms until stop is called.
-func killer(t *testing.T, p *pool.Pool) (kills *atomic.Int64, stop func()) {
-	kills = new(atomic.Int64)
+func killer(t *testing.T, p *pool.Pool) (*atomic.Int64, func()) {
+	kills := new(atomic.Int64)
 	quit, ended := make(chan struct{}), make(chan struct{})
 	go func() { // ends when stop is called, which waits for it
 		defer close(ended)

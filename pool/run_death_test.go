@@ -304,11 +304,18 @@ func TestContextsOfARun(t *testing.T) {
 	}
 }
 
-var keptContext context.Context
+// keeper keeps a task's context when the task has ended.
+type keeper struct{ ctx context.Context }
+
+func (k *keeper) keep(ctx context.Context) (before context.Context) {
+	before, k.ctx = k.ctx, ctx
+	return before
+}
+
+var contextKeeper keeper
 
 var keeps = pool.RegisterNamed("test.keeps", func(ctx context.Context, _ int) (bool, error) {
-	before := keptContext
-	keptContext = ctx
+	before := contextKeeper.keep(ctx)
 	if ctx.Err() != nil {
 		return false, nil
 	}
