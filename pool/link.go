@@ -131,14 +131,14 @@ func (l *link) fill() {
 
 // sendLocked moves tasks from the queue into the ring. It reports whether the worker must be woken.
 func (l *link) sendLocked() (wake bool) {
-	room := l.target - l.aloft
+	room, spare := l.target-l.aloft, 2-l.aloft
 	if most := l.pool.options.MaxTasksPerChild; most > 0 {
-		room = min(room, most-l.sent)
+		room, spare = min(room, most-l.sent), min(spare, most-l.sent)
 	}
-	if room <= 0 {
+	if room <= 0 && spare <= 0 {
 		return false
 	}
-	if err := l.pool.take(l, room); err != nil {
+	if err := l.pool.take(l, room, spare); err != nil {
 		l.blameLocked(err)
 	}
 	if len(l.placed) == 0 {
@@ -190,15 +190,18 @@ func (l *link) stream(arg []byte) {
 	l.fill()
 }
 
-// take moves up to room tasks from the queue to l.placed, with their places in the ring. A link that has
+// take moves up to room tasks, or to spare where they are large, from the queue to l.placed, with their places in the ring. A link that has
 // nothing to do and finds nothing is kept among the idle ones. It is called with l.mu held.
-func (p *Pool) take(l *link, room int) error {
+func (p *Pool) take(l *link, room, spare int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for room > 0 && p.queue.len() > 0 && l.flight.len()+len(l.placed) < maxAhead {
+	for p.queue.len() > 0 && l.flight.len()+len(l.placed) < maxAhead {
 		if p.queue.at(0).job.withdrawn {
 			p.popLocked()
 			continue
+		}
+		if room <= 0 && (spare <= 0 || !l.isSecond(p.queue.at(0))) {
+			break
 		}
 		t, rest, ok := l.portion(p.queue.at(0), room)
 		if !ok {
@@ -209,7 +212,7 @@ func (p *Pool) take(l *link, room int) error {
 		if large {
 			at, shipped = l.berth(&t)
 		}
-		if large && !shipped && l.flight.len()+len(l.placed) > 0 {
+		if large && !shipped && l.flight.len()+len(l.placed) > 0 || !shipped && room <= 0 {
 			break // it is sent to a worker that will read it at once
 		}
 		place, err := l.tasks.reserve(l.recordOf(&t, large, shipped))
@@ -228,6 +231,7 @@ func (p *Pool) take(l *link, room int) error {
 		p.shiftLocked(rest)
 		p.inflight += t.count()
 		room -= t.count()
+		spare -= t.count()
 		if t.run > 0 {
 			l.runsPlaced++
 		}
