@@ -33,6 +33,7 @@ type worker struct {
 	largest int64
 	arena   *arena // for large payloads; nil for none
 	sending landing
+	ballast []byte // see settleHeap
 
 	sequence uint64 // of the next record
 	output   []byte // the encoded result
