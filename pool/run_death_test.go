@@ -245,7 +245,11 @@ func TestWorkerStoppedWithinARun(t *testing.T) {
 		for i := range n {
 			begun(memory, i).Store(0)
 		}
-		pid := p.Stats().Workers[0].PID
+		pid := 0
+		awaitStats(t, p, func(s pool.Stats) bool {
+			pid = s.Workers[0].PID
+			return pid != 0
+		})
 		r, err := steps.MapAsync(t.Context(), p, inputs)
 		if err != nil {
 			t.Fatal(err)
