@@ -8,8 +8,8 @@ import (
 )
 
 // taskContext is the context of one task in its worker. One is made for each task, so it costs one small
-// allocation until somebody asks for its channel. It has an AfterFunc method, so that contexts derived from it
-// need no goroutine.
+// allocation until somebody asks for its channel; those of a run share one until a task has used it. It has an
+// AfterFunc method, so that contexts derived from it need no goroutine.
 type taskContext struct {
 	parent   context.Context // the worker's, for values
 	sequence uint64
