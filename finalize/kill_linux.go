@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -37,7 +36,7 @@ func (t Tree) kill(ctx context.Context) (int, error) {
 // and one that hangs in the kernel stays.
 func (k *killing) reap() {
 	for id := range k.killed {
-		if !slices.Contains(k.scan.tree.Roots, id) {
+		if k.scan.table.ownerOfRoot(id) == nobody {
 			_, _ = unix.Wait4(id.PID, nil, unix.WNOHANG, nil)
 		}
 	}

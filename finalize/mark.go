@@ -1,7 +1,6 @@
 package finalize
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -31,37 +30,3 @@ func NewMark(parent string) string {
 // OwnMark returns the mark that the calling process was started with, even if the
 // variable was unset or changed since, or "".
 func OwnMark() string { return ownMark }
-
-// environmentHasMark reports whether an environment, as /proc/PID/environ has it,
-// carries one of the marks or a mark below one. Empty marks match nothing.
-func environmentHasMark(environment []byte, marks []string) bool {
-	rest := environment
-	for {
-		at := bytes.Index(rest, markPrefix)
-		if at < 0 {
-			return false
-		}
-		starts := at == 0 || rest[at-1] == 0 // of an entry, not inside one
-		rest = rest[at+len(markPrefix):]
-		if !starts {
-			continue
-		}
-		value, _, _ := bytes.Cut(rest, []byte{0})
-		for _, mark := range marks {
-			if under(value, mark) {
-				return true
-			}
-		}
-	}
-}
-
-var markPrefix = []byte(MarkVariable + "=")
-
-// under reports whether mark, or one of its prefixes that end between components,
-// is the mark root.
-func under(mark []byte, root string) bool {
-	if root == "" || len(mark) < len(root) || string(mark[:len(root)]) != root {
-		return false
-	}
-	return len(mark) == len(root) || mark[len(root)] == '.'
-}

@@ -21,7 +21,15 @@ type proc struct {
 	entries   []byte // of the directory, as the kernel returns them
 	line      []byte // one stat
 	environ   []byte // one environment
+	ages      map[int]age
 }
+
+// An age is what was learnt of the process that has a pid: the inode of its folder, which the kernel numbers anew for
+// each process, and when it started. So a process that is too old for a tree need not be asked for that at each pass.
+type age struct{ inode, start uint64 }
+
+// unknownInode is that of a process that was not found in the listing of /proc.
+const unknownInode = 0
 
 var procs = sync.Pool{New: func() any {
 	return &proc{
@@ -29,6 +37,7 @@ var procs = sync.Pool{New: func() any {
 		entries: make([]byte, 16<<10),
 		line:    make([]byte, 2<<10),
 		environ: make([]byte, 16<<10),
+		ages:    make(map[int]age),
 	}
 }}
 
@@ -48,9 +57,15 @@ func (p *proc) close() {
 	procs.Put(p)
 }
 
-// each calls look for the pid of every process, in the order of their numbers, and
+// each calls look for the pid of every process and the inode of its folder, in the order of their numbers, and
 // asks for the next ones only after it has looked at those before.
-func (p *proc) each(look func(pid int) error) error {
+func (p *proc) each(look func(pid int, inode uint64) error) error {
+	listed := 0
+	defer func() {
+		if len(p.ages) > 2*listed+64 {
+			clear(p.ages) // most are those of processes that have gone
+		}
+	}()
 	if _, err := unix.Seek(p.directory, 0, 0); err != nil {
 		return os.NewSyscallError("lseek", err)
 	}
@@ -67,27 +82,43 @@ func (p *proc) each(look func(pid int) error) error {
 		}
 		for rest := p.entries[:n]; len(rest) > 0; {
 			var name []byte
-			name, rest = nextEntry(rest)
+			var inode uint64
+			name, inode, rest = nextEntry(rest)
 			pid, ok := number(name)
 			if !ok {
 				continue
 			}
-			if err := look(int(pid)); err != nil {
+			listed++
+			if err := look(int(pid), inode); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// nextEntry splits the first name from what getdents64 has returned.
-func nextEntry(entries []byte) (name, rest []byte) {
+// nextEntry splits the first name and its inode from what getdents64 has returned.
+func nextEntry(entries []byte) (name []byte, inode uint64, rest []byte) {
 	const (
+		inodeAt  = unsafe.Offsetof(unix.Dirent{}.Ino)
 		lengthAt = unsafe.Offsetof(unix.Dirent{}.Reclen)
 		nameAt   = unsafe.Offsetof(unix.Dirent{}.Name)
 	)
 	length := binary.NativeEndian.Uint16(entries[lengthAt:])
 	name, _, _ = bytes.Cut(entries[nameAt:length], []byte{0})
-	return name, entries[length:]
+	return name, binary.NativeEndian.Uint64(entries[inodeAt:]), entries[length:]
+}
+
+// startOf returns when the process started that a listing has just shown, if that is known.
+func (p *proc) startOf(pid int, inode uint64) (start uint64, known bool) {
+	a, found := p.ages[pid]
+	return a.start, found && a.inode == inode && inode != unknownInode
+}
+
+// remember keeps when a process started that was listed with this inode.
+func (p *proc) remember(pid int, inode, start uint64) {
+	if inode != unknownInode {
+		p.ages[pid] = age{inode, start}
+	}
 }
 
 // stat reads a process's stat. The error is os.ErrProcessDone if there is no

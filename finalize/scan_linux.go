@@ -7,12 +7,13 @@ import (
 	"slices"
 )
 
-// A scan finds the members of a tree in one pass over /proc or several.
+// A scan finds the members of trees in one pass over /proc or several.
 type scan struct {
-	tree  Tree
-	proc  *proc
-	self  int
-	table table
+	proc    *proc
+	self    int
+	exclude []int
+	table   table
+	seen    *sightings // a Census's; nil where every environment is to be read
 
 	execing bool // in this pass a process was seen in the middle of an exec
 }
@@ -23,7 +24,9 @@ func newScan(t Tree) (*scan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &scan{tree: t, proc: p, self: os.Getpid(), table: newTable(t)}, nil
+	s := &scan{proc: p, self: os.Getpid(), exclude: t.Exclude}
+	s.table.begin([]Tree{t})
+	return s, nil
 }
 
 func (s *scan) close() { s.proc.close() }
@@ -71,7 +74,7 @@ func (s *scan) chase(last int) (settled bool, err error) {
 			return false, nil // the numbers have begun anew, or all too many
 		}
 		for pid := last + 1; pid <= newest; pid++ {
-			if err := s.look(pid); err != nil {
+			if err := s.look(pid, unknownInode); err != nil {
 				return false, err
 			}
 		}
@@ -80,9 +83,12 @@ func (s *scan) chase(last int) (settled bool, err error) {
 	return false, nil
 }
 
-// look adds a process to the table, unless it can have no part in the tree.
-func (s *scan) look(pid int) error {
-	if pid == 1 && s.self != 1 || s.table.has(pid) || slices.Contains(s.tree.Exclude, pid) {
+// look adds a process to the table, unless it can have no part in a tree.
+func (s *scan) look(pid int, inode uint64) error {
+	if pid == 1 && s.self != 1 || s.table.has(pid) || slices.Contains(s.exclude, pid) {
+		return nil
+	}
+	if start, known := s.proc.startOf(pid, inode); known && s.table.tooOld(Identity{PID: pid, Start: start}) {
 		return nil
 	}
 	st, err := s.proc.stat(pid)
@@ -92,38 +98,48 @@ func (s *scan) look(pid int) error {
 	if err != nil {
 		return err
 	}
-	root := slices.Contains(s.tree.Roots, st.identity())
-	if st.flags&flagKernelThread != 0 || st.isThread() || st.start < s.tree.Since && !root {
+	s.proc.remember(pid, inode, st.start)
+	if st.flags&flagKernelThread != 0 || st.isThread() || s.table.tooOld(st.identity()) {
 		return nil
 	}
-	s.table.add(st, !st.gone() && (root || s.marked(&st)))
+	owner := nobody
+	if !st.gone() {
+		if owner = s.table.ownerOfRoot(st.identity()); owner == nobody {
+			owner = s.ownerByEnvironment(&st)
+		}
+	}
+	s.table.add(st, owner)
 	return nil
 }
 
-// marked reports whether the process has one of the tree's marks. In the middle of
-// an exec a process shows no environment, or that of the program before.
-func (s *scan) marked(st *stat) bool {
-	if len(s.tree.Marks) == 0 {
-		return false
+// ownerByEnvironment returns whose tree has a mark that the process carries. In the middle of an exec a process shows no
+// environment, or that of the program before.
+func (s *scan) ownerByEnvironment(st *stat) int {
+	if len(s.table.marks) == 0 {
+		return nobody
+	}
+	if marks, known := s.seen.recall(st); known {
+		return s.table.ownerOfAny(slices.Values(marks))
 	}
 	const attempts = 3
 	now := *st
 	for range attempts {
 		if now.flags&flagExiting != 0 || now.environEnd != 0 && now.environStart == now.environEnd {
-			return false
+			return nobody
 		}
 		environment, err := s.proc.environment(st.pid)
 		if err != nil {
-			return false // it is gone, or another user's
+			return nobody // it is gone, or another user's
 		}
 		if len(environment) > 0 {
-			return environmentHasMark(environment, s.tree.Marks)
+			s.seen.note(&now, environment)
+			return s.table.ownerOfAny(marksIn(environment))
 		}
 		now, err = s.proc.stat(st.pid)
 		if err != nil || now.start != st.start || now.gone() {
-			return false
+			return nobody
 		}
 	}
 	s.execing = true
-	return false
+	return nobody
 }

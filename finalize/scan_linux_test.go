@@ -28,7 +28,7 @@ func TestChaseFindsWhatWasStartedMeanwhile(t *testing.T) {
 		t.Skip("the last pid cannot be known here")
 	}
 	f := startFamily(t, "polite")
-	s.tree.Marks = []string{f.mark}
+	s.table.begin([]Tree{{Marks: []string{f.mark}}})
 	f.pid()
 	if settled, err := s.chase(last); err != nil {
 		t.Fatal(err)
@@ -51,14 +51,14 @@ func TestLookPassesOver(t *testing.T) {
 		if st, err := s.proc.stat(pid); pid == 2 && (err != nil || st.flags&flagKernelThread == 0) {
 			continue // in a container
 		}
-		if err := s.look(pid); err != nil {
+		if err := s.look(pid, unknownInode); err != nil {
 			t.Fatal(err)
 		}
 		if s.table.has(pid) {
 			t.Errorf("pid %d is in the table", pid)
 		}
 	}
-	if err := s.look(os.Getpid()); err != nil || !s.table.has(os.Getpid()) {
+	if err := s.look(os.Getpid(), unknownInode); err != nil || !s.table.has(os.Getpid()) {
 		t.Errorf("the caller is not in the table: %v", err)
 	}
 }
@@ -79,5 +79,42 @@ func anotherThread(t *testing.T) int {
 		if thread := <-threads; thread != os.Getpid() {
 			return thread
 		}
+	}
+}
+
+// A process that is known to be too old is not asked again; one that has got the number of such a process is.
+func TestLookKnowsTheOldByTheirInodes(t *testing.T) {
+	f := startFamily(t, "polite")
+	f.pid()
+	s := openScan(t, Tree{Marks: []string{f.mark}, Since: f.id.Start})
+	found := func() bool {
+		members, _, err := s.pass()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(members) == 1 && members[0] == f.id
+	}
+	for pass := range 2 {
+		if !found() {
+			t.Fatalf("pass %d did not find the member", pass)
+		}
+	}
+	known, remembered := s.proc.ages[f.id.PID]
+	if own := s.proc.ages[os.Getpid()]; !remembered || known.start != f.id.Start || own.start == 0 || own.inode == known.inode {
+		t.Fatalf("%+v was learnt, and %+v of the caller", known, own)
+	}
+	s.proc.remember(f.id.PID, known.inode, 1)
+	if found() {
+		t.Error("a process that is too old was asked again")
+	}
+	s.proc.remember(f.id.PID, known.inode+1, 1)
+	if !found() {
+		t.Error("a process was taken for one that had its number before")
+	}
+	for pid := range 1 << 16 {
+		s.proc.remember(1<<22+pid, 1, 1)
+	}
+	if !found() || len(s.proc.ages) > 1<<15 {
+		t.Errorf("%d processes are remembered", len(s.proc.ages))
 	}
 }

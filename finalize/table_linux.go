@@ -2,38 +2,68 @@ package finalize
 
 import (
 	"cmp"
+	"iter"
+	"math"
 	"slices"
 )
 
-// A table holds the processes that one pass has seen, and finds out which of them
-// belong together. What it has learnt of the sessions of members it keeps from pass
-// to pass, since their leaders may be the first to be killed.
+// nobody is the owner of a process that belongs to no tree.
+const nobody = -1
+
+// A table holds the processes that one pass has seen, and has the rules by which they belong to trees: to one, for a
+// kill, or to the first, second and so on of several, for a Census. What it has learnt of the sessions of members it
+// keeps from pass to pass, since their leaders may be the first to be killed.
 type table struct {
 	entries   []entry
 	positions map[int]int // in entries, by pid
 
-	// The ids of groups and sessions whose processes are members, with the start
-	// time of the leader, whose pid the id is, or 0 if that is not known.
-	groups   map[int]uint64
-	sessions map[int]uint64
+	// Whose tree it is, by what makes a member.
+	roots    map[Identity]int
+	marks    map[string]int
+	groups   map[int]following
+	sessions map[int]following
+	since    uint64 // of all trees
 }
 
 type entry struct {
 	stat
-	member bool
+	owner int
 }
 
-func newTable(t Tree) table {
-	groups := make(map[int]uint64, len(t.Groups))
-	for _, group := range t.Groups {
-		groups[group] = 0
+// following is a group or session whose processes are members.
+type following struct {
+	owner int
+	start uint64 // of the leader, whose pid the id is, or 0 if that is not known
+}
+
+// begin learns what makes members of these trees, and forgets all others.
+func (t *table) begin(trees []Tree) {
+	if t.positions == nil {
+		t.positions = map[int]int{}
+		t.roots, t.marks = map[Identity]int{}, map[string]int{}
+		t.groups, t.sessions = map[int]following{}, map[int]following{}
 	}
-	for _, root := range t.Roots {
-		if _, listed := groups[root.PID]; listed {
-			groups[root.PID] = root.Start
+	t.reset()
+	clear(t.roots)
+	clear(t.marks)
+	clear(t.groups)
+	clear(t.sessions)
+	t.since = math.MaxUint64
+	for owner, tree := range trees {
+		for _, mark := range tree.Marks {
+			t.marks[mark] = owner
 		}
+		for _, group := range tree.Groups {
+			t.groups[group] = following{owner: owner}
+		}
+		for _, root := range tree.Roots {
+			t.roots[root] = owner
+			if _, listed := t.groups[root.PID]; listed {
+				t.groups[root.PID] = following{owner, root.Start}
+			}
+		}
+		t.since = min(t.since, tree.Since)
 	}
-	return table{positions: make(map[int]int), groups: groups, sessions: make(map[int]uint64)}
 }
 
 // reset forgets the processes, before the next pass.
@@ -47,9 +77,41 @@ func (t *table) has(pid int) bool {
 	return found
 }
 
-func (t *table) add(s stat, member bool) {
+func (t *table) add(s stat, owner int) {
 	t.positions[s.pid] = len(t.entries)
-	t.entries = append(t.entries, entry{stat: s, member: member})
+	t.entries = append(t.entries, entry{stat: s, owner: owner})
+}
+
+// tooOld reports whether a process started before anything that belongs, and is no root.
+func (t *table) tooOld(id Identity) bool { return id.Start < t.since && t.ownerOfRoot(id) == nobody }
+
+func (t *table) ownerOfRoot(id Identity) int {
+	if owner, ok := t.roots[id]; ok {
+		return owner
+	}
+	return nobody
+}
+
+// ownerByMark returns whose tree has the mark, or the nearest above it.
+func (t *table) ownerByMark(mark []byte) int {
+	for end := len(mark); end > 0; {
+		if owner, ok := t.marks[string(mark[:end])]; ok {
+			return owner
+		}
+		for end--; end > 0 && mark[end] != '.'; end-- {
+		}
+	}
+	return nobody
+}
+
+// ownerOfAny returns whose tree has the first of the marks that is anybody's.
+func (t *table) ownerOfAny(marks iter.Seq[[]byte]) int {
+	for mark := range marks {
+		if owner := t.ownerByMark(mark); owner != nobody {
+			return owner
+		}
+	}
+	return nobody
 }
 
 // spread makes members of all that belong on account of other members.
@@ -60,39 +122,40 @@ func (t *table) spread() {
 		changed = false
 		for i := range t.entries {
 			e := &t.entries[i]
-			if !e.member && !e.gone() && t.belongs(e) {
-				e.member = true
-				changed = true
+			if e.owner == nobody && !e.gone() {
+				e.owner = t.ownerByKin(e)
+				changed = changed || e.owner != nobody
 			}
-			if _, known := t.sessions[e.pid]; e.member && e.session == e.pid && !known {
-				t.sessions[e.pid] = e.start
+			if _, known := t.sessions[e.pid]; e.owner != nobody && e.session == e.pid && !known {
+				t.sessions[e.pid] = following{e.owner, e.start}
 				changed = true
 			}
 		}
 	}
 }
 
-// belongs reports whether the process is a member's child, or in a group or session
-// that makes it a member.
-func (t *table) belongs(e *entry) bool {
-	if _, ok := t.groups[e.group]; ok {
-		return true
+// ownerByKin returns whose tree the process belongs to by its group, its session or its parent.
+func (t *table) ownerByKin(e *entry) int {
+	if group, ok := t.groups[e.group]; ok {
+		return group.owner
 	}
-	if _, ok := t.sessions[e.session]; ok {
-		return true
+	if session, ok := t.sessions[e.session]; ok {
+		return session.owner
 	}
-	at, found := t.positions[e.parent]
-	return found && t.entries[at].member
+	if at, ok := t.positions[e.parent]; ok {
+		return t.entries[at].owner
+	}
+	return nobody
 }
 
 // dropTakenOver drops the ids whose leader's pid is another process's by now. The
 // kernel gives a number away again only when no process, group or session has it:
 // so the group or session that was meant is no more.
-func (t *table) dropTakenOver(leaders map[int]uint64) {
-	for id, start := range leaders {
+func (t *table) dropTakenOver(ids map[int]following) {
+	for id, followed := range ids {
 		at, found := t.positions[id]
-		if found && start != 0 && t.entries[at].start != start {
-			delete(leaders, id)
+		if found && followed.start != 0 && t.entries[at].start != followed.start {
+			delete(ids, id)
 		}
 	}
 }
@@ -102,7 +165,7 @@ func (t *table) dropTakenOver(leaders map[int]uint64) {
 func (t *table) members(self int) []Identity {
 	var members []Identity
 	for i := range t.entries {
-		if e := &t.entries[i]; e.member && e.pid != self {
+		if e := &t.entries[i]; e.owner != nobody && e.pid != self {
 			members = append(members, e.identity())
 		}
 	}

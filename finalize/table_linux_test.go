@@ -7,6 +7,12 @@ import (
 	"testing"
 )
 
+func newTable(trees ...Tree) *table {
+	t := new(table)
+	t.begin(trees)
+	return t
+}
+
 // pidsOf spreads and returns the members' pids.
 func (t *table) pidsOf(self int) []int {
 	t.spread()
@@ -22,11 +28,11 @@ func sleeping(pid, parent, group, session int, start uint64) stat {
 }
 
 func TestSpreadFromParentToChild(t *testing.T) {
-	table := newTable(Tree{})
-	table.add(sleeping(30, 20, 1, 1, 3), false) // the grandchild is listed first
-	table.add(sleeping(20, 10, 1, 1, 2), false)
-	table.add(sleeping(10, 5, 1, 1, 1), true)
-	table.add(sleeping(11, 5, 1, 1, 1), false)
+	table := newTable()
+	table.add(sleeping(30, 20, 1, 1, 3), nobody) // the grandchild is listed first
+	table.add(sleeping(20, 10, 1, 1, 2), nobody)
+	table.add(sleeping(10, 5, 1, 1, 1), 0)
+	table.add(sleeping(11, 5, 1, 1, 1), nobody)
 	if got, want := table.pidsOf(0), []int{10, 20, 30}; !slices.Equal(got, want) {
 		t.Errorf("members are %v, want %v", got, want)
 	}
@@ -38,21 +44,21 @@ func TestSpreadFromParentToChild(t *testing.T) {
 // The session that a member has made is known when the member is dead, until
 // another process has the number.
 func TestSpreadOverSessions(t *testing.T) {
-	table := newTable(Tree{})
-	table.add(sleeping(10, 5, 10, 10, 1), true)
-	table.add(sleeping(20, 1, 20, 10, 2), false)
-	table.add(sleeping(21, 1, 20, 9, 2), false)
+	table := newTable()
+	table.add(sleeping(10, 5, 10, 10, 1), 0)
+	table.add(sleeping(20, 1, 20, 10, 2), nobody)
+	table.add(sleeping(21, 1, 20, 9, 2), nobody)
 	if got, want := table.pidsOf(0), []int{10, 20}; !slices.Equal(got, want) {
 		t.Errorf("members are %v, want %v", got, want)
 	}
 	table.reset()
-	table.add(sleeping(30, 1, 30, 10, 3), false)
+	table.add(sleeping(30, 1, 30, 10, 3), nobody)
 	if got, want := table.pidsOf(0), []int{30}; !slices.Equal(got, want) {
 		t.Errorf("members after the leader's death are %v, want %v", got, want)
 	}
 	table.reset()
-	table.add(sleeping(10, 1, 10, 10, 4), false)
-	table.add(sleeping(40, 1, 30, 10, 4), false)
+	table.add(sleeping(10, 1, 10, 10, 4), nobody)
+	table.add(sleeping(40, 1, 30, 10, 4), nobody)
 	if got := table.pidsOf(0); len(got) > 0 {
 		t.Errorf("members after the number was taken over are %v, want none", got)
 	}
@@ -69,11 +75,45 @@ func TestSpreadOverGroups(t *testing.T) {
 		"reaped":             {sleeping(99, 5, 99, 1, 7), []int{20, 21}},
 	} {
 		table := newTable(tree)
-		table.add(sleeping(20, 1, 10, 1, 2), false)
-		table.add(sleeping(21, 1, 11, 1, 2), false)
-		table.add(c.leader, false)
+		table.add(sleeping(20, 1, 10, 1, 2), nobody)
+		table.add(sleeping(21, 1, 11, 1, 2), nobody)
+		table.add(c.leader, nobody)
 		if got := table.pidsOf(0); !slices.Equal(got, c.want) {
 			t.Errorf("%s: members are %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// Each tree has its own marks and those below them, its own groups and sessions and what is below its members, and no
+// process is in two.
+func TestSpreadOverSeveralTrees(t *testing.T) {
+	table := newTable(
+		Tree{Marks: []string{"a"}, Groups: []int{10}, Roots: []Identity{{PID: 10, Start: 1}}, Since: 1},
+		Tree{Marks: []string{"b.c"}, Groups: []int{20}, Since: 2},
+	)
+	for mark, want := range map[string]int{
+		"a": 0, "a.x": 0, "a.x.y": 0, "ax": nobody, "b": nobody, "b.c": 1, "b.c.d": 1, "b.cd": nobody, "": nobody, ".": nobody,
+	} {
+		if got := table.ownerByMark([]byte(mark)); got != want {
+			t.Errorf("%q belongs to %d, want %d", mark, got, want)
+		}
+	}
+	table.add(sleeping(10, 5, 10, 1, 1), 0)
+	table.add(sleeping(11, 10, 11, 11, 2), nobody) // has made a session
+	table.add(sleeping(12, 1, 12, 11, 3), nobody)
+	table.add(sleeping(20, 5, 20, 1, 2), nobody)
+	table.add(sleeping(21, 20, 21, 1, 3), nobody)
+	table.add(sleeping(30, 5, 30, 1, 3), nobody)
+	table.spread()
+	want := map[int]int{10: 0, 11: 0, 12: 0, 20: 1, 21: 1, 30: nobody}
+	for _, e := range table.entries {
+		if e.owner != want[e.pid] {
+			t.Errorf("%d belongs to %d, want %d", e.pid, e.owner, want[e.pid])
+		}
+	}
+	for id, old := range map[Identity]bool{{PID: 9}: true, {PID: 10, Start: 1}: false, {PID: 9, Start: 1}: false} {
+		if table.tooOld(id) != old {
+			t.Errorf("%v is too old: %v", id, !old)
 		}
 	}
 }

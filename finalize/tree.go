@@ -51,8 +51,8 @@ type Tree struct {
 }
 
 // Members returns the processes that belong to the tree now, the oldest first. It
-// makes one pass over /proc, about 10 µs for each process of the machine, and does
-// not block otherwise. Processes that start or end meanwhile may be missing or
+// makes one pass over /proc, about 10 µs for each process of the machine, less than 1 µs
+// for those that started before Since and were seen before, and does not block otherwise. Processes that start or end meanwhile may be missing or
 // have gone: only [Tree.Kill] sees to that.
 func (t Tree) Members() ([]Identity, error) {
 	if err := t.validate(); err != nil {

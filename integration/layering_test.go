@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A layer is a directory of the module with all below it, and says what its packages may import besides one another and
-// the standard library.
+// A layer is a directory of the module with all below it, except for layers of their own, and says what its packages may
+// import besides one another and the standard library.
 type layer struct {
 	ours      []string // layers of this module; tests keep to these too
 	forTests  []string // layers that tests may import besides
@@ -50,6 +50,16 @@ var layers = map[string]layer{
 		libraries: []string{
 			"github.com/oklog/run", "github.com/shirou/gopsutil/v3", "github.com/tinylib/msgp", "golang.org/x/sys",
 		},
+	},
+	// Metrics stand above pool, which every worker imports: a program that has no use for them pays nothing.
+	"pool/poolexpvar": {
+		ours:     []string{"pool"},
+		forTests: []string{"spawn", "manager"},
+	},
+	"pool/poolprom": {
+		ours:      []string{"pool"},
+		forTests:  []string{"spawn", "manager"},
+		libraries: []string{"github.com/prometheus/client_golang", "github.com/prometheus/client_model"},
 	},
 	"cmd/multiproc": {
 		ours: []string{"wire", "finalize", "spawn", "manager", "sync", "pool"},
@@ -97,6 +107,21 @@ func TestLayersOfThisModule(t *testing.T) {
 	}
 }
 
+// A worker is a process of a program that imports pool: what that brings along, each of them loads.
+func TestPoolBringsNoServer(t *testing.T) {
+	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "./pool", "./spawn")
+	list.Dir = moduleRoot(t)
+	output, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range strings.Fields(string(output)) {
+		if path == "net/http" || path == "expvar" || strings.Contains(path, "prometheus") {
+			t.Errorf("pool or spawn imports %s, if indirectly", path)
+		}
+	}
+}
+
 func TestLayersForbidden(t *testing.T) {
 	tests := []struct {
 		name string
@@ -125,6 +150,14 @@ func TestLayersForbidden(t *testing.T) {
 		{
 			"layer for tests elsewhere", listedPackage{ImportPath: "sync", Imports: []string{modulePath + "/spawn"}},
 			[]string{"sync may not import spawn"},
+		},
+		{
+			"upward into a layer within", listedPackage{ImportPath: "pool", Imports: []string{modulePath + "/pool/poolprom"}},
+			[]string{"pool may not import pool/poolprom"},
+		},
+		{
+			"library of a layer within", listedPackage{ImportPath: "pool", Imports: []string{"github.com/prometheus/client_golang/prometheus"}},
+			[]string{"pool may not import github.com/prometheus/client_golang/prometheus"},
 		},
 		{
 			"upward in tests", listedPackage{
@@ -193,7 +226,7 @@ func outside(importer string, imports, allowedLayers, allowedLibraries []string)
 	for _, path := range imports {
 		ours, isOurs := strings.CutPrefix(path, modulePath+"/")
 		switch {
-		case isOurs && !underAny(ours, allowedLayers):
+		case isOurs && !inAny(ours, allowedLayers):
 			faults = append(faults, fmt.Sprintf("%s may not import %s", importer, ours))
 		case !isOurs && isLibrary(path) && !underAny(path, allowedLibraries):
 			faults = append(faults, fmt.Sprintf("%s may not import %s", importer, path))
@@ -203,12 +236,19 @@ func outside(importer string, imports, allowedLayers, allowedLibraries []string)
 }
 
 func layerOf(name string) (string, bool) {
+	innermost := ""
 	for top := range layers {
-		if underAny(name, []string{top}) {
-			return top, true
+		if len(top) > len(innermost) && underAny(name, []string{top}) {
+			innermost = top
 		}
 	}
-	return "", false
+	return innermost, innermost != ""
+}
+
+// inAny reports whether a package of ours belongs to one of the layers.
+func inAny(name string, allowed []string) bool {
+	own, found := layerOf(name)
+	return found && slices.Contains(allowed, own)
 }
 
 // isLibrary tells a third-party import path, whose first element is a domain, from one of the standard library.

@@ -174,10 +174,12 @@ func newContainer(t *testing.T, kinds ...string) []string {
 	return kinds
 }
 
-// Where the folder for temporary files is full or missing, pools work, and a manager either works too or says what it lacks.
+// Where the folder for temporary files is full or missing, pools work, and so do managers, or they say what they lack.
 func TestFolderForSocketsThatCannotBeUsed(t *testing.T) {
 	container := newContainer(t, "--mount")
 	program := build(t, moduleRoot(t), "./integration/testdata/program")
+	shared, err := os.Stat("/dev/shm")
+	works := err == nil && shared.Mode()&os.ModeSticky != 0 && os.Geteuid() == 0
 	for name, prepare := range map[string]string{
 		"full":      "mount -t tmpfs -o size=64k,nr_inodes=3 none $TMPDIR && { cat /dev/zero >$TMPDIR/a 2>&-; : >$TMPDIR/b; }",
 		"read-only": "mount -t tmpfs -o ro none $TMPDIR",
@@ -193,7 +195,7 @@ func TestFolderForSocketsThatCannotBeUsed(t *testing.T) {
 			c.Env = append(c.Env, "TMPDIR="+folder)
 			output, err := c.CombinedOutput()
 			said := string(output)
-			if err != nil || said != "a manager: <nil>\n" && !strings.Contains(said, folder) {
+			if err != nil || said != "a manager: <nil>\n" && (works || !strings.Contains(said, folder)) {
 				t.Errorf("%v: %s", err, said)
 			}
 			t.Log(said)

@@ -22,11 +22,14 @@ func (w *worker) send(head, payload []byte, kind uint32) error {
 	if large {
 		size, kind = 0, kind|resultLarge
 	}
-	room, err := w.results.reserve(size, kind)
-	for wait := time.Duration(0); room == nil && err == nil; {
-		if wait, err = w.awaitRoom(wait); err == nil {
-			room, err = w.results.reserve(size, kind)
+	if w.reports.unsent.Load() {
+		if err := w.answerReport(); err != nil {
+			return err
 		}
+	}
+	room, err := w.results.reserve(size, kind)
+	if room == nil && err == nil {
+		room, err = w.awaitReserve(size, kind)
 	}
 	if err != nil {
 		return err
@@ -39,6 +42,16 @@ func (w *worker) send(head, payload []byte, kind uint32) error {
 		return err
 	}
 	return w.data.WriteFrame(head, payload)
+}
+
+// awaitReserve returns room in the results ring, when there is some.
+func (w *worker) awaitReserve(size int, kind uint32) (room []byte, err error) {
+	for wait := time.Duration(0); room == nil && err == nil; {
+		if wait, err = w.awaitRoom(wait); err == nil {
+			room, err = w.results.reserve(size, kind)
+		}
+	}
+	return room, err
 }
 
 // ring wakes the link if it sleeps.

@@ -35,15 +35,19 @@ func (l *link) berth(t *task) (piece, bool) {
 	return l.outgoing.take(t.encodedSize(), len(l.arena.args))
 }
 
+// isLarge reports whether a task is too large for the ring.
+func (l *link) isLarge(t *task) bool {
+	return t.run == 0 && deadlineSize+traceRoom(t.job.trace())+len(t.arg) > l.tasks.largest()
+}
+
 // isSecond reports whether a task is large, and so is the one that would run before it: then it is copied while that one
 // runs, however long tasks take.
 func (l *link) isSecond(t *task) bool {
-	large := func(t *task) bool { return t.run == 0 && deadlineSize+len(t.arg) > l.tasks.largest() }
 	switch {
 	case len(l.placed) > 0:
-		return large(t) && l.placed[len(l.placed)-1].piece.size > 0
+		return l.isLarge(t) && l.placed[len(l.placed)-1].piece.size > 0
 	case l.flight.len() > 0:
-		return large(t) && l.flight.at(l.flight.len()-1).piece.size > 0
+		return l.isLarge(t) && l.flight.at(l.flight.len()-1).piece.size > 0
 	}
 	return false
 }

@@ -23,6 +23,10 @@
 // run a sequence, which may be endless, and yield results as they come. Nobody tunes a chunk size: how many
 // tasks travel together, and how many are sent ahead of a worker, follows from how long they take.
 //
+// A task tells how far it has come by ReportProgress; WithProgress, AsyncResult.Progress and Stats pass that on.
+// What it logs is passed to the pool's Logger with Options.ForwardLogs; see LogHandler.
+// WithTrace and RegisterPropagator have a trace follow the caller's context into the task's.
+//
 // # In a manager
 //
 // A Hosted is a pool in a manager, which several processes share; wherever a function's method takes a Runner, it takes

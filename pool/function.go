@@ -16,10 +16,11 @@ import (
 // Function is a function that workers can run: the handle by which its caller names it. It is made by
 // Register, holds nothing of a pool, and is safe for concurrent use.
 type Function[A, R any] struct {
-	entry   *entry
-	args    *wire.Codec[A]
-	results *wire.Codec[R]
-	timeout time.Duration // 0: the pool's
+	entry      *entry
+	args       *wire.Codec[A]
+	results    *wire.Codec[R]
+	timeout    time.Duration // 0: the pool's
+	onProgress func(index int, p Progress)
 }
 
 // Register makes fn known to workers under its own qualified name and returns the handle to call it by.

@@ -33,7 +33,7 @@ type Hosted struct {
 // The options mean what they mean to New, seen from the manager's process: the workers are its children, defaults that
 // follow from the machine or the environment are its own, and what workers write goes where its own output goes. A
 // Spawn.Dir or Cgroup that is not absolute is taken to be below this process's working directory. What cannot travel is refused:
-// Logger (ask Stats instead), and Spawn's Stdout, Stderr and Cgroup. MaxPayload is never more than a message of the manager can
+// Logger (ask Stats instead) with ForwardLogs, and Spawn's Stdout, Stderr and Cgroup. MaxPayload is never more than a message of the manager can
 // hold; ResultBytes also bounds what the manager keeps of results that one client, or all users of one SharedIterator, do
 // not take: beyond it their further tasks wait.
 func NewHosted(ctx context.Context, m *manager.Manager, o *Options, object *manager.ObjectOptions) (*Hosted, error) {

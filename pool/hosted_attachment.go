@@ -175,6 +175,7 @@ func (a *attachment) enter(s *submission, function *entry, keeps []keep) (*hoste
 			pool: a.pool, ctx: context.Background(), entry: function, timeout: max(0, s.timeout), single: s.mode&modeSingle != 0,
 		}}
 		j.sink = j
+		j.carry(s.trace)
 		a.jobs[s.job] = j
 	}
 	j.pending += len(s.tasks)

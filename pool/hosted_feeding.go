@@ -50,6 +50,7 @@ func (a *attachment) submitShared(ctx context.Context, message []byte) (*sharedJ
 		kept: map[int]keep{}, pending: map[int]sharedOutcome{}, delivered: map[*manager.Session]map[int]keep{},
 	}
 	s.sink = s
+	s.carry(m.trace)
 	s.valve = newValve(a.pool, a.host, func(j *job) bool { return j.sink == sink(s) })
 	s.valve.onOpen = s.feed
 	if m.mode&modeOpen != 0 {

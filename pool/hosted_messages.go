@@ -53,7 +53,8 @@ type submission struct {
 	function string
 	timeout  time.Duration // how long each may run; 0: for ever
 	mode     uint8
-	holds    bool // the arguments may hold proxies
+	holds    bool   // the arguments may hold proxies
+	trace    []byte // what follows the caller's context, nil for nothing
 	tasks    []hostedTask
 }
 
@@ -71,21 +72,31 @@ const (
 	modeOrdered             // a shared job's outcomes have an order
 	modeOpen                // of a shared job more tasks are to come
 	modeFailed              // in place of arguments there are the errors with which their encoding failed
-	modeAll     = modeSingle | modeOrdered | modeOpen | modeFailed
+	modeTraced              // there is a trace before the tasks
+	modeAll     = modeSingle | modeOrdered | modeOpen | modeFailed | modeTraced
 )
 
 func appendSubmission(j *job, number uint64, mode uint8, tasks []task) []byte {
-	size := 64 + len(j.entry.name)
+	trace := j.trace()
+	size := 64 + len(j.entry.name) + len(trace)
+	fields := uint32(5 + 2*len(tasks))
+	if mode &^= modeTraced; trace != nil {
+		mode |= modeTraced
+		fields++
+	}
 	for _, t := range tasks {
 		size += len(t.arg) + taskRoom
 	}
-	dst := msgp.AppendArrayHeader(make([]byte, 0, size), uint32(5+2*len(tasks)))
+	dst := msgp.AppendArrayHeader(make([]byte, 0, size), fields)
 	dst = msgp.AppendUint64(dst, number)
 	dst = msgp.AppendString(dst, j.entry.name)
 	dst = msgp.AppendInt64(dst, int64(j.timeout))
 	holds := j.holds && mode&modeFailed == 0
 	dst = msgp.AppendUint8(dst, mode)
 	dst = msgp.AppendBool(dst, holds)
+	if trace != nil {
+		dst = msgp.AppendBytes(dst, trace)
+	}
 	for _, t := range tasks {
 		dst = appendEncoded(msgp.AppendInt(dst, t.index), t.arg, holds)
 	}
@@ -99,6 +110,10 @@ func readSubmission(src []byte) (*submission, error) {
 	s.job, s.function, s.timeout = r.Uint(), r.Text(), time.Duration(r.Int64())
 	mode := r.Uint()
 	s.mode, s.holds = uint8(mode&modeAll), r.Bool()
+	if s.mode&modeTraced != 0 {
+		s.trace = r.Bytes()
+		fields--
+	}
 	for left := (fields - 5) / 2; left > 0 && r.Err() == nil; left-- {
 		t := hostedTask{index: r.Int()}
 		t.arg = r.encoded(s.holds)

@@ -13,6 +13,8 @@ import (
 func FuzzReadSubmission(f *testing.F) {
 	j := &job{entry: &entry{name: "f"}, timeout: time.Second, holds: true}
 	f.Add(appendSubmission(j, 7, modeOrdered|modeOpen, []task{{index: 0, arg: []byte{1}}, {index: 1, arg: []byte{0xc0}}}))
+	j.carry([]byte{0x80})
+	f.Add(appendSubmission(j, 7, modeSingle, []task{{index: 0, arg: []byte{1}}}))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		s, err := readSubmission(src)
 		if err != nil {
@@ -22,6 +24,11 @@ func FuzzReadSubmission(f *testing.F) {
 			return
 		}
 		again := &job{entry: &entry{name: s.function}, timeout: s.timeout, holds: s.holds}
+		again.carry(s.trace)
+		if len(s.trace) > largestTrace {
+			s.mode &^= modeTraced
+			s.trace = nil
+		}
 		tasks := make([]task, len(s.tasks))
 		for i, one := range s.tasks {
 			tasks[i] = task{index: one.index, arg: one.arg}
@@ -29,7 +36,7 @@ func FuzzReadSubmission(f *testing.F) {
 		encoded := appendSubmission(again, s.job, s.mode, tasks)
 		same, err := readSubmission(encoded)
 		if err != nil || same.job != s.job || same.function != s.function || same.timeout != s.timeout ||
-			same.mode != s.mode || same.holds != s.holds || len(same.tasks) != len(s.tasks) {
+			same.mode != s.mode || same.holds != s.holds || !bytes.Equal(same.trace, s.trace) || len(same.tasks) != len(s.tasks) {
 			t.Fatalf("%+v became %+v: %v", s, same, err)
 		}
 		for i := range s.tasks {

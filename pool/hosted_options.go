@@ -42,6 +42,9 @@ func appendHostedOptions(o *Options) ([]byte, error) {
 	if o.Logger != nil {
 		faults = append(faults, errors.New("pool: Logger is set; a hosted pool has none, because it is in another process: ask its Stats"))
 	}
+	if o.ForwardLogs != nil {
+		faults = append(faults, errors.New("pool: ForwardLogs is set; a hosted pool has no Logger to forward to"))
+	}
 	cgroup := o.Cgroup
 	if cgroup != "" {
 		absolute, err := filepath.Abs(cgroup)

@@ -39,6 +39,9 @@ func (h *hosting) submit(ctx context.Context, tasks []task) error {
 // fitting returns how many of the tasks, at least one, fit in one message.
 func (a *attached) fitting(tasks []task) int {
 	left := largestPayload(a.largest)
+	if len(tasks) > 0 {
+		left -= int64(len(tasks[0].job.trace()))
+	}
 	for n, t := range tasks {
 		if left -= int64(len(t.arg) + taskRoom); left < 0 {
 			return max(1, n)

@@ -17,22 +17,27 @@ type job struct {
 	ctx     context.Context
 	entry   *entry
 	timeout time.Duration // how long a task may run; 0: for ever
-	single  bool          // it has one task
-	holds   bool          // its arguments may hold proxies
-	local   bool          // its pool is one of this process
-	shares  bool          // its sink takes shared values
-	borrows bool          // its caller leaves the arguments alone until it has ended
-	packs   bool          // its tasks may travel as runs; its sink is a runSink then
 	sink    sink
 
 	// cancelled is why no more of the job's tasks are to run; nil while they are.
 	cancelled atomic.Pointer[error]
+
+	// observed is nil while nobody reports or follows the job's progress, and no trace does.
+	observed atomic.Pointer[observation]
 
 	// Guarded by the pool's mu: how many of the job's tasks wait in the queue, their encoded size, and
 	// whether the one task of a single job was withdrawn from the queue, where its entry still stands.
 	queued      int
 	queuedBytes int64
 	withdrawn   bool
+
+	// Constant; they stand where they take no room of their own.
+	single  bool // it has one task
+	holds   bool // its arguments may hold proxies
+	local   bool // its pool is one of this process
+	shares  bool // its sink takes shared values
+	borrows bool // its caller leaves the arguments alone until it has ended
+	packs   bool // its tasks may travel as runs; its sink is a runSink then, and nobody asks for each one's progress, logs or trace
 
 	mu      stdsync.Mutex // guards the fields below
 	ended   bool
@@ -69,12 +74,18 @@ func (f *Function[A, R]) newJob(ctx context.Context, p Runner, single bool) *job
 		timeout = p.settings().TaskTimeout
 	}
 	_, local := p.(*Pool)
-	return &job{
+	trace := injectTrace(ctx)
+	followed := trace != nil || f.onProgress != nil
+	j := &job{
 		pool: p, ctx: ctx, entry: f.entry, timeout: max(0, timeout),
 		single: single, holds: f.args.MayHoldProxy(),
 		local: local, shares: local && !f.entry.holds,
-		packs: local && !single && timeout <= 0 && f.entry.packs() && p.settings().MaxPayload >= leastPayload,
+		packs: local && !single && timeout <= 0 && f.entry.packs() && !followed && p.settings().runs(),
 	}
+	if followed {
+		j.observed.Store(&observation{trace: trace, onProgress: f.onProgress})
+	}
+	return j
 }
 
 // watch cancels the job when its context ends. It is called when its first task is in the queue.
@@ -174,6 +185,9 @@ func (j *job) release(index int) {
 func (j *job) settle(index int, o outcome) {
 	if j.holds {
 		j.release(index)
+	}
+	if seen := j.observed.Load(); seen != nil && seen.postpone(index, o) {
+		return
 	}
 	j.sink.settle(index, o)
 }

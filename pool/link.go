@@ -31,11 +31,13 @@ type link struct {
 	scratch    []byte
 	answers    []answer
 	verdicts   []verdict
-	packed     []byte // results of runs
-	early      []byte // a large payload that came before its record was looked at
-	unreadable error  // why the data connection must not be read any more
+	packed     []byte  // results of runs
+	early      []byte  // a large payload that came before its record was looked at
+	reported   *report // a report whose task's answer is yet to come
+	unreadable error   // why the data connection must not be read any more
 	goroutines stdsync.WaitGroup
 	group      *cgroup     // the worker's own, or nil
+	logs       *logs       // nil unless log records are forwarded
 	measured   measurement // of the memory sampler alone
 	timer      *time.Timer // calls tick
 	trimmer    *time.Timer // calls trim
@@ -76,6 +78,9 @@ type link struct {
 	receiving    bool  // a large result is being read
 	charged      bool  // a task failed because the worker used too much memory
 	fault        error // why the pool itself ended the worker
+
+	listening bool   // listen runs
+	heard     uint64 // which of the worker's reports was handed on last
 }
 
 // flying is a task in flight. One that was recalled belongs to the link no more; its record is still to be
@@ -156,9 +161,15 @@ func (l *link) sendLocked() (wake bool) {
 			l.flight.pushBack(flying{task: t.task, run: l.launchLocked(t.task, t.room)})
 			continue
 		}
+		if t.job.hooked() {
+			l.listenLocked()
+		}
 		if t.job.timeout > 0 {
 			binary.NativeEndian.PutUint64(t.room, uint64(t.job.timeout))
 			t.room = t.room[deadlineSize:]
+		}
+		if trace := t.job.trace(); trace != nil {
+			t.room = t.room[putTrace(t.room, trace):]
 		}
 		switch {
 		case t.piece.size > 0:
@@ -207,7 +218,7 @@ func (p *Pool) take(l *link, room, spare int) error {
 		if !ok {
 			break
 		}
-		large := deadlineSize+len(t.arg) > l.tasks.largest()
+		large := l.isLarge(&t)
 		at, shipped := piece{}, false
 		if large {
 			at, shipped = l.berth(&t)
@@ -262,6 +273,9 @@ func (l *link) recordOf(t *task, large, shipped bool) (size int, meta uint32) {
 	default:
 		size = len(t.arg)
 	}
+	if trace := t.job.trace(); trace != nil {
+		size, meta = size+traceRoom(trace), meta|flagTrace
+	}
 	if t.job.timeout > 0 {
 		return size + deadlineSize, meta | flagTimed | flagDeadline
 	}
@@ -308,6 +322,7 @@ func (l *link) stats() WorkerStats {
 		}
 		if l.begunLocked(l.flight.at(0), l.base) {
 			s.Age = max(0, time.Duration(clock()-l.claimedAtLocked()))
+			s.Progress = l.progressLocked()
 		}
 	}
 	if l.leaving || l.condemned != nil {

@@ -11,6 +11,8 @@ type setup struct {
 	Initializer string // name, or empty for none
 	Argument    []byte // the initializer's, encoded
 	MaxPayload  int64  // bytes
+	Logs        bool   // log records are forwarded
+	LogLevel    int64  // from which level on
 }
 
 // order is a frame on a link's control connection, always from the parent: cancel the context of a task, if it is

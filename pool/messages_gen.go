@@ -45,12 +45,14 @@ func (z order) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *setup) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 4
-	o = append(o, 0x94)
+	// array header, size 6
+	o = append(o, 0x96)
 	o = msgp.AppendBytes(o, z.Functions)
 	o = msgp.AppendString(o, z.Initializer)
 	o = msgp.AppendBytes(o, z.Argument)
 	o = msgp.AppendInt64(o, z.MaxPayload)
+	o = msgp.AppendBool(o, z.Logs)
+	o = msgp.AppendInt64(o, z.LogLevel)
 	return
 }
 
@@ -62,8 +64,8 @@ func (z *setup) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 4 {
-		err = msgp.ArrayError{Wanted: 4, Got: zb0001}
+	if zb0001 != 6 {
+		err = msgp.ArrayError{Wanted: 6, Got: zb0001}
 		return
 	}
 	z.Functions, bts, err = msgp.ReadBytesBytes(bts, z.Functions)
@@ -86,12 +88,22 @@ func (z *setup) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "MaxPayload")
 		return
 	}
+	z.Logs, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Logs")
+		return
+	}
+	z.LogLevel, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "LogLevel")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *setup) Msgsize() (s int) {
-	s = 1 + msgp.BytesPrefixSize + len(z.Functions) + msgp.StringPrefixSize + len(z.Initializer) + msgp.BytesPrefixSize + len(z.Argument) + msgp.Int64Size
+	s = 1 + msgp.BytesPrefixSize + len(z.Functions) + msgp.StringPrefixSize + len(z.Initializer) + msgp.BytesPrefixSize + len(z.Argument) + msgp.Int64Size + msgp.BoolSize + msgp.Int64Size
 	return
 }

@@ -95,6 +95,11 @@ type Options struct {
 
 	// Logger receives what happens to workers: start, exit, replacement, kill. Default: nothing is logged.
 	Logger *slog.Logger
+
+	// ForwardLogs, if it is not nil, has what tasks log passed on to Logger, from its level on, which is asked at the start of
+	// each worker. In a worker slog's default logger, and with it package log, then writes to LogHandler instead of to the
+	// standard error, from before the Initializer on. Default: workers log as any program does.
+	ForwardLogs slog.Leveler
 }
 
 // withDefaults returns a copy of o, which may be nil, that is complete, or every fault of o in one error.
@@ -150,6 +155,7 @@ func (o *Options) validate() error {
 	fault(o.MaxPayload < 0, "MaxPayload is %d; it cannot be negative", o.MaxPayload)
 	fault(o.StartTimeout < 0, "StartTimeout is %v; it cannot be negative", o.StartTimeout)
 	fault(o.StartFailures < 0, "StartFailures is %d; it cannot be negative", o.StartFailures)
+	fault(o.ForwardLogs != nil && o.Logger == nil, "ForwardLogs is set and Logger is not; log records have nowhere to go")
 	faults = append(faults, o.validateMemory())
 	if s := o.Spawn; s != nil {
 		if err := s.Validate(); err != nil {

@@ -23,6 +23,8 @@ type Pool struct {
 	finalizer *finalize.Finalizer
 	cgroups   *cgroups // nil unless the kernel limits the workers' memory
 
+	logsDropped atomic.Uint64 // log records of workers that are known not to have been forwarded
+
 	lifetime context.Context // ends when the pool is to end
 	stop     context.CancelCauseFunc
 	quiet    chan struct{} // closed when nothing is pending after Shutdown was asked for

@@ -12,7 +12,8 @@ import (
 type answer struct {
 	kind    uint32
 	payload []byte
-	shared  bool // payload lies in the arena, where the worker may change it
+	shared  bool    // payload lies in the arena, where the worker may change it
+	report  *report // the task's last one, if it is sent along
 }
 
 // verdict is an outcome on its way to its job.
@@ -127,6 +128,7 @@ func (l *link) drain() (int, error) {
 			n, err := l.harvest()
 			return total + n, err
 		}
+		l.collectLogs() // what the tasks logged whose results these are is there by now
 		l.scratch = append(l.scratch[:0], span...)
 		used, err := l.parse(l.scratch)
 		if used == 0 && err == nil {
@@ -155,6 +157,13 @@ func (l *link) parse(span []byte) (used int, err error) {
 		if err != nil || !ok {
 			return used, err
 		}
+		if r.meta == resultReport {
+			if l.reported, err = readReport(r.payload); err != nil {
+				return used, err
+			}
+			used += r.size
+			continue
+		}
 		a := answer{kind: r.meta &^ (resultLarge | resultArena), payload: r.payload}
 		if r.meta&resultArena != 0 {
 			if err := l.openResult(&a); err != nil {
@@ -169,6 +178,7 @@ func (l *link) parse(span []byte) (used int, err error) {
 				return used, err
 			}
 		}
+		a.report, l.reported = l.reported, nil
 		l.answers = append(l.answers, a)
 		used += r.size
 	}
@@ -228,6 +238,9 @@ func (l *link) match() (n int, err error) {
 		}
 		if l.flight.at(0).recalled != (a.kind == resultRecalled) {
 			return 0, fmt.Errorf("%w: a task was passed over that was not recalled, or run though it was", errCorrupt)
+		}
+		if f := l.flight.at(0); a.report != nil && !f.recalled {
+			f.job.report(l, f.index, a.report)
 		}
 		f := l.flight.popFront()
 		sequence := l.base

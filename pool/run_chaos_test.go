@@ -56,7 +56,7 @@ func TestChaosWithinRuns(t *testing.T) {
 			begun(memory, i).Store(0)
 		}
 		gone := map[int]bool{}
-		if _, err := steps.Map(t.Context(), p, inputs); err != nil {
+		if _, err := deeds.Map(t.Context(), p, inputs); err != nil {
 			var failed *pool.MapError
 			if !errors.As(err, &failed) {
 				t.Fatal(err)

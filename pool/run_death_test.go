@@ -66,14 +66,14 @@ func begun(memory []byte, i int) *atomic.Int32 {
 	return (*atomic.Int32)(unsafe.Pointer(&memory[4*i]))
 }
 
-// step is a task of a run: which it is, and what it does.
-type step struct {
+// deed is a task of a run: which it is, and what it does.
+type deed struct {
 	Index int
 	Does  string
 	File  string
 }
 
-var steps = pool.RegisterNamed("test.steps", func(ctx context.Context, s step) (string, error) {
+var deeds = pool.RegisterNamed("test.deeds", func(ctx context.Context, s deed) (string, error) {
 	begun(begins, s.Index).Add(1)
 	switch s.Does {
 	case "die":
@@ -84,7 +84,7 @@ var steps = pool.RegisterNamed("test.steps", func(ctx context.Context, s step) (
 	case "fail":
 		return "", errSentinel
 	case "panic":
-		panic("a step panics")
+		panic("a deed panics")
 	case "exit":
 		runtime.Goexit()
 	case "await":
@@ -97,8 +97,8 @@ var steps = pool.RegisterNamed("test.steps", func(ctx context.Context, s step) (
 	return s.Does, nil
 })
 
-func plain(n int) []step {
-	made := make([]step, n)
+func plain(n int) []deed {
+	made := make([]deed, n)
 	for i := range made {
 		made[i].Index = i
 	}
@@ -123,7 +123,7 @@ func TestTasksOfARunFailAlone(t *testing.T) {
 	for i := 100; i < n; i += 97 {
 		inputs[i].Does = does[i%len(does)]
 	}
-	results, err := steps.Map(t.Context(), p, inputs)
+	results, err := deeds.Map(t.Context(), p, inputs)
 	var failed *pool.MapError
 	if !errors.As(err, &failed) {
 		t.Fatal(err)
@@ -168,7 +168,7 @@ func TestSlowTaskInARunHoldsBackNothing(t *testing.T) {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 20*time.Second, errors.New("a task is held back"))
 	defer cancel()
 	ended := 0
-	for r := range steps.IMapUnordered(ctx, p, slices.Values(inputs)).Results() {
+	for r := range deeds.IMapUnordered(ctx, p, slices.Values(inputs)).Results() {
 		if r.Err != nil {
 			t.Fatal(r.Err)
 		}
@@ -196,7 +196,7 @@ func TestCancelWithinARun(t *testing.T) {
 		warm(t, p)
 		inputs := plain(n)
 		inputs[500].Does, inputs[500].File = "await", filepath.Join(t.TempDir(), "never")
-		r, err := steps.MapAsync(t.Context(), p, inputs)
+		r, err := deeds.MapAsync(t.Context(), p, inputs)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -250,7 +250,7 @@ func TestWorkerStoppedWithinARun(t *testing.T) {
 			pid = s.Workers[0].PID
 			return pid != 0
 		})
-		r, err := steps.MapAsync(t.Context(), p, inputs)
+		r, err := deeds.MapAsync(t.Context(), p, inputs)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -85,3 +85,6 @@ func (f *Function[A, R]) pack(ctx context.Context, j *job, inputs []A, at int) (
 	}
 	return append(tasks, alone...), failure
 }
+
+// runs reports whether small tasks may travel as runs: not when it is to be known whose each log record is.
+func (o *Options) runs() bool { return o.ForwardLogs == nil && o.MaxPayload >= leastPayload }

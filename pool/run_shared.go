@@ -16,7 +16,7 @@ const (
 	runUsedAt   = 8  // in a block
 	runResults  = 64 // in a block
 	runHeader   = 8  // in front of the arguments in a run's record: its number and how many tasks it has, 4 bytes each
-	flagRun     = 1 << 28
+	flagRun     = 1 << 26
 	resultRun   = 3 // kind of result: the run is over; what did not fit in the block, the last result, comes with it
 	resultSpill = 4 // kind of result: the same with one result more, a value
 	resultFault = 5 // kind of result: the same with one result more, an error

@@ -45,7 +45,7 @@ func (w *worker) takeRun(r record) error {
 	b := &batch{
 		worker: w, entry: e, record: r.size, word: blk.word(), args: r.payload[runHeader:],
 		room: blk.results(), usedAt: blk.used(), sleeps: w.shared.word(wordLinkSleeps), answer: resultRun,
-		context: &taskContext{parent: w.ctx, sequence: w.sequence},
+		context: &taskContext{parent: w.ctx, sequence: w.sequence, function: r.meta & functionMask},
 	}
 	b.seen = runWord(b.word.Load())
 	w.sequence++
@@ -63,7 +63,7 @@ func (w *worker) resume() error {
 	}
 	w.batch = nil
 	w.tasks.release(b.record)
-	b.context.cancel()
+	b.context.end()
 	if b.fault != nil || w.stopping.Load() && b.spill == nil && b.seen.begun() < b.seen.end() {
 		return b.fault
 	}
@@ -107,9 +107,9 @@ func (b *batch) next() bool {
 // renew gives the tasks to come another context, and ends the one that a task has kept hold of.
 func (b *batch) renew() {
 	used := b.context
-	b.context = &taskContext{parent: used.parent, sequence: used.sequence}
+	b.context = &taskContext{parent: used.parent, sequence: used.sequence, function: used.function}
 	b.worker.current.Store(b.context)
-	used.cancel()
+	used.end()
 }
 
 // argument returns the argument of the task that was claimed, encoded.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -90,17 +91,27 @@ func (s *seat) hire() (*link, error) {
 		return nil, err
 	}
 	files := []*os.File{memoryFile}
+	logs, err := s.pool.openLogs(&files)
+	if err != nil {
+		return nil, errors.Join(joinClose(err, files...), memory.close())
+	}
 	large := newArena()
 	l, err := s.connect(memory, large, &files)
 	if err = joinClose(err, files...); err != nil {
+		logs.flush()
 		return nil, errors.Join(err, memory.close(), large.close())
 	}
+	l.forwardLogs(logs)
 	return l, nil
 }
 
 // connect makes the sockets of a link and starts the worker at their other ends. What is to be closed is
 // appended to files.
 func (s *seat) connect(memory *shared, large *arena, files *[]*os.File) (*link, error) {
+	memories := slices.Clone(*files)
+	if large != nil {
+		memories = append(memories, large.file)
+	}
 	data, theirData, err := socketPair("data")
 	if err != nil {
 		return nil, err
@@ -118,11 +129,7 @@ func (s *seat) connect(memory *shared, large *arena, files *[]*os.File) (*link, 
 	ctx, cancel := context.WithTimeoutCause(s.pool.lifetime, s.pool.options.StartTimeout,
 		fmt.Errorf("%w, which is %v", errNotReady, s.pool.options.StartTimeout))
 	defer cancel()
-	inherited := []*os.File{theirData, theirControl, (*files)[0]}
-	if large != nil {
-		inherited = append(inherited, large.file)
-	}
-	group, process, err := s.startIn(ctx, argument, inherited)
+	group, process, err := s.startIn(ctx, argument, append([]*os.File{theirData, theirControl}, memories...))
 	if err != nil {
 		return nil, joinClose(err, data, control)
 	}
@@ -141,6 +148,9 @@ var errNotReady = errors.New("pool: the worker was not ready within StartTimeout
 func (s *seat) setup() *setup {
 	o := s.pool.options
 	made := &setup{Functions: functions.digest[:], MaxPayload: o.MaxPayload}
+	if o.ForwardLogs != nil {
+		made.Logs, made.LogLevel = true, int64(o.ForwardLogs.Level())
+	}
 	if o.Initializer != nil {
 		made.Initializer, made.Argument = o.Initializer.name, o.Initializer.argument
 	}

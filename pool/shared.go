@@ -10,14 +10,16 @@ import (
 // The memory that a link shares with its worker: words in a cache line each, a word per task under way, and
 // two rings, of tasks to the worker and of results to the link.
 const (
-	wordTaskTail     = 0 * 64 // link: tasks published
-	wordTaskHead     = 1 * 64 // worker: tasks done with
-	wordResultTail   = 2 * 64 // worker: results published
-	wordResultHead   = 3 * 64 // link: results taken
-	wordWorkerSleeps = 4 * 64 // 1 while the worker waits for a doorbell
-	wordLinkSleeps   = 5 * 64 // 1 while the link waits for a doorbell
-	wordClaimedAt    = 6 * 64 // worker: when it claimed its task, monotonic nanoseconds
-	wordLargeTaken   = 7 * 64 // link: results taken from the arena
+	wordTaskTail     = 0 * 64  // link: tasks published
+	wordTaskHead     = 1 * 64  // worker: tasks done with
+	wordResultTail   = 2 * 64  // worker: results published
+	wordResultHead   = 3 * 64  // link: results taken
+	wordWorkerSleeps = 4 * 64  // 1 while the worker waits for a doorbell
+	wordLinkSleeps   = 5 * 64  // 1 while the link waits for a doorbell
+	wordClaimedAt    = 6 * 64  // worker: when it claimed its task, monotonic nanoseconds
+	wordLargeTaken   = 7 * 64  // link: results taken from the arena
+	wordReports      = 12 * 64 // worker: how many reports of progress it has made; see progress.go for where they are
+	wordWantReport   = 13 * 64 // 1 while the link waits to be told of one
 	slotsAt          = 4096
 	slotCount        = 1 << 12
 	ringBytes        = 256 << 10
@@ -32,12 +34,14 @@ const (
 	flagLarge        = 1 << 31 // task: the payload comes as a frame on the data connection
 	flagTimed        = 1 << 30 // task: the worker writes down when it claims it
 	flagDeadline     = 1 << 29 // task: the payload begins with how long it may run, in nanoseconds, 8 bytes
-	flagArena        = 1 << 27 // task: the payload, or what follows its deadline, says where in the arena it is
-	functionMask     = flagArena - 1
+	flagTrace        = 1 << 28 // task: the payload, behind that, begins with a trace; see putTrace
+	flagArena        = 1 << 27 // task: the payload, or what follows those, says where in the arena it is
+	functionMask     = flagRun - 1
 	deadlineSize     = 8
 	resultValue      = 0 // kinds of result
 	resultError      = 1
 	resultRecalled   = 2
+	resultReport     = 16     // no result, but the last report of progress before the one that follows
 	resultLarge      = 1 << 8 // the payload comes as a frame on the data connection
 	resultArena      = 1 << 9 // the payload says where in the arena it is
 )

@@ -45,6 +45,7 @@ type Stats struct {
 	Cancelled   uint64
 	Abandoned   uint64
 	Memory      MemoryMechanism // what keeps workers within MaxMemory
+	LogsDropped uint64          // log records of workers that were not forwarded, because they came too fast
 	Workers     []WorkerStats   // one for each worker that the pool keeps
 }
 
@@ -65,6 +66,7 @@ type WorkerStats struct {
 	State     WorkerState
 	Function  string        // what it runs, when busy
 	Age       time.Duration // how long it has been running that
+	Progress  Progress      // what that has reported last
 	TasksDone uint64        // tasks that this process has ended
 	Resident  uint64        // bytes of memory in use, as the system counts them
 	CPU       time.Duration // processor time used, user and system
@@ -79,7 +81,7 @@ func (p *Pool) Stats() Stats {
 		Submitted: p.submitted, Pending: uint64(waiting + p.inflight), Waiting: uint64(waiting),
 		Done: p.outcomes[Done], Failed: p.outcomes[Failed], Lost: p.outcomes[Lost], TimedOut: p.outcomes[TimedOut],
 		OutOfMemory: p.outcomes[OutOfMemory], Memory: p.options.memoryMechanism(),
-		Cancelled: p.outcomes[Cancelled], Abandoned: p.outcomes[Abandoned],
+		Cancelled: p.outcomes[Cancelled], Abandoned: p.outcomes[Abandoned], LogsDropped: p.logsDropped.Load(),
 	}
 	p.mu.Unlock()
 	for _, seat := range p.seats {

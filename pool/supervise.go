@@ -300,8 +300,10 @@ func (l *link) awaitExit() {
 func (l *link) bury() {
 	l.pool.forget(l)
 	l.hearKernel()
+	l.collectLogs()
 	l.mu.Lock()
 	l.leaving, l.buried = true, true
+	l.hearLocked()
 	l.timer.Stop()
 	l.trimmer.Stop()
 	var verdicts []verdict
@@ -327,6 +329,7 @@ func (l *link) bury() {
 	l.pool.requeue(again)
 	l.pool.settle(verdicts)
 	closeConns(l.data, l.control)
+	l.logs.end()
 	l.goroutines.Wait()
 	<-l.process.Swept()
 	l.dissolve()

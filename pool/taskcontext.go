@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"errors"
 	stdsync "sync"
 	"sync/atomic"
 	"time"
@@ -11,16 +12,17 @@ import (
 // allocation until somebody asks for its channel; those of a run share one until a task has used it. It has an
 // AfterFunc method, so that contexts derived from it need no goroutine.
 type taskContext struct {
-	parent   context.Context // the worker's, for values
+	parent   context.Context // the worker's, with the trace if there is one, for values
 	sequence uint64
+	function uint32      // its index in the table
+	nextID   int32       // of callbacks; guarded by mu
 	deadline time.Time   // zero for none; set before the task runs
 	touched  atomic.Bool // the task may have kept hold of it
 
 	mu        stdsync.Mutex // guards the fields below
-	err       error
+	err       error         // nil, context.Canceled or errEnded
 	done      chan struct{}
-	nextID    int
-	callbacks map[int]func()
+	callbacks map[int32]func()
 }
 
 var closedChannel = func() chan struct{} {
@@ -31,13 +33,31 @@ var closedChannel = func() chan struct{} {
 
 func (c *taskContext) Deadline() (time.Time, bool) { return c.deadline, !c.deadline.IsZero() }
 
-func (c *taskContext) Value(key any) any { return c.parent.Value(key) }
+func (c *taskContext) Value(key any) any {
+	if key == any(taskKey{}) {
+		c.touched.Store(true)
+		return c
+	}
+	return c.parent.Value(key)
+}
+
+// taskKey is the key under which a task's context is found in those made from it.
+type taskKey struct{}
+
+// taskOf returns the context of the task that ctx belongs to, nil for none.
+func taskOf(ctx context.Context) *taskContext {
+	c, _ := ctx.Value(taskKey{}).(*taskContext)
+	return c
+}
 
 func (c *taskContext) Err() error {
 	c.touched.Store(true)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.err
+	if c.err != nil {
+		return context.Canceled
+	}
+	return nil
 }
 
 func (c *taskContext) Done() <-chan struct{} {
@@ -65,7 +85,7 @@ func (c *taskContext) AfterFunc(fn func()) (stop func() bool) {
 	id := c.nextID
 	c.nextID++
 	if c.callbacks == nil {
-		c.callbacks = map[int]func(){}
+		c.callbacks = map[int32]func(){}
 	}
 	c.callbacks[id] = fn
 	return func() bool {
@@ -77,15 +97,30 @@ func (c *taskContext) AfterFunc(fn func()) (stop func() bool) {
 	}
 }
 
-// cancel ends the context. It is called for every task at the latest when it has returned.
-func (c *taskContext) cancel() {
+// cancel ends the context.
+func (c *taskContext) cancel() { c.finish(context.Canceled) }
+
+// end ends the context with its task.
+func (c *taskContext) end() { c.finish(errEnded) }
+
+var errEnded = errors.New("the task has ended")
+
+// ended reports whether the task has ended.
+func (c *taskContext) ended() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err == errEnded //nolint:errorlint // it is stored as it is
+}
+
+func (c *taskContext) finish(reason error) {
 	c.touched.Store(true)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil {
+	over := c.err != nil
+	c.err = reason
+	if over {
 		return
 	}
-	c.err = context.Canceled
 	if c.done != nil {
 		close(c.done)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync/atomic"
 	"time"
@@ -43,6 +44,8 @@ type worker struct {
 	running  int    // while user code runs in loop's goroutine: the size of its record, else 0
 	batch    *batch // the run that is under way, if one is
 
+	reports reports
+
 	current  atomic.Pointer[taskContext]
 	stopping atomic.Bool // no more tasks are begun
 }
@@ -57,8 +60,20 @@ func work(ctx context.Context, c *spawn.Child) error {
 	if !bytes.Equal(s.Functions, functions.digest[:]) {
 		return errors.New("pool: the worker knows other functions than its parent: Register must not depend on the environment, flags or files")
 	}
-	w, err := newWorker(ctx, c.Files, s.MaxPayload)
+	w, err := newWorker(ctx, c.Files[:min(len(c.Files), ownFiles)], s.MaxPayload)
 	if err != nil {
+		return err
+	}
+	serving.Store(w)
+	more := c.Files[min(len(c.Files), ownFiles):]
+	if s.Logs {
+		own := min(1, len(more))
+		if err := w.forwardLogs(more[:own], slog.Level(s.LogLevel)); err != nil {
+			return err
+		}
+		more = more[own:]
+	}
+	if err := w.openArena(more); err != nil {
 		return err
 	}
 	if err := initialize(ctx, &s); err != nil {
@@ -75,9 +90,13 @@ func work(ctx context.Context, c *spawn.Child) error {
 	return <-ended
 }
 
+// ownFiles is how many files a worker has for its conversation with the link. One more may be for log records, and one for
+// large payloads.
+const ownFiles = 3
+
 func newWorker(ctx context.Context, files []*os.File, largest int64) (*worker, error) {
-	if len(files) != 3 && len(files) != 4 {
-		return nil, fmt.Errorf("pool: the worker was given %d files, not 3 or 4", len(files))
+	if len(files) != ownFiles {
+		return nil, fmt.Errorf("pool: the worker was given %d files, not %d", len(files), ownFiles)
 	}
 	s, err := mapShared(files[2])
 	if err != nil {
@@ -94,7 +113,7 @@ func newWorker(ctx context.Context, files []*os.File, largest int64) (*worker, e
 	if w.control, _, err = connect(files[1], maxOrder); err != nil {
 		return nil, err
 	}
-	return w, errors.Join(w.openArena(files[3:]), files[2].Close())
+	return w, files[2].Close()
 }
 
 // stop ends the worker: it begins no more tasks, and the context of the one that runs is cancelled. It is called when
@@ -190,6 +209,13 @@ func (w *worker) take(r record) error {
 		}
 		deadline, arg = time.Duration(binary.NativeEndian.Uint64(arg)), arg[deadlineSize:]
 	}
+	parent := w.ctx
+	if r.meta&flagTrace != 0 {
+		var err error
+		if parent, arg, err = cutTrace(parent, arg); err != nil {
+			return err
+		}
+	}
 	if r.meta&flagArena != 0 {
 		var err error
 		if arg, err = w.largeArgument(arg); err != nil {
@@ -205,7 +231,7 @@ func (w *worker) take(r record) error {
 			return err
 		}
 	}
-	c := &taskContext{parent: w.ctx, sequence: w.sequence}
+	c := &taskContext{parent: parent, sequence: w.sequence, function: r.meta & functionMask}
 	w.current.Store(c) // before the claim, so that whoever sees that can cancel
 	if w.stopping.Load() {
 		return nil
@@ -227,7 +253,7 @@ func (w *worker) take(r record) error {
 
 // perform runs a claimed task and answers.
 func (w *worker) perform(c *taskContext, r record, arg []byte) error {
-	defer c.cancel()
+	defer c.end()
 	e := functions.lookup(r.meta & functionMask)
 	if e == nil {
 		w.tasks.release(r.size)

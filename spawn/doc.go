@@ -35,13 +35,13 @@
 // mark (see package finalize), also in other sessions. [Process.Swept] tells when that is done. For what no child can do
 // itself, because it is stopped or hangs, the program has one guardian: a small process which, when the program is gone
 // without having ended its children, gives them half of their grace period, sends SIGTERM, and at the end of the period
-// SIGKILL, until nothing is left.
+// SIGKILL, until nothing is left. One that dies while there are children is replaced.
 //
 // # Concurrency
 //
 // Everything here is safe for concurrent use, except where a comment says otherwise. A child costs the parent no thread;
 // it has one goroutine, and one more for each of stdin, stdout and stderr that is not a *os.File (stderr that is nil
-// included). All of them end after the child.
+// included). All of them end after the child. One goroutine more serves the guardian while there are children.
 //
 // # Errors
 //

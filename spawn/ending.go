@@ -111,7 +111,7 @@ func (p *Process) killNow(ctx context.Context) error {
 
 // tree is what the child and its descendants are known by.
 func (p *Process) tree() finalize.Tree {
-	tree := finalize.Tree{Marks: []string{p.mark}}
+	tree := finalize.Tree{Marks: []string{p.mark}, Since: p.Identity().Start}
 	if p.hasExited() {
 		return tree // its pid may be another's, and its group is swept once
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -50,12 +51,7 @@ func newPidfdReaper(pid, pidfd int) (*pidfdReaper, error) {
 
 func (r *pidfdReaper) wait() (syscall.WaitStatus, error) {
 	defer r.pidfd.Close()
-	var failed error
-	polled := r.raw.Read(func(uintptr) bool {
-		var exited bool
-		exited, failed = hasExited(r.pid, unix.WNOHANG)
-		return exited || failed != nil
-	})
+	failed, polled := r.poll()
 	if polled != nil { // the poller knows no pidfds, as on systems that emulate Linux
 		_, failed = hasExited(r.pid, 0)
 	}
@@ -71,6 +67,27 @@ func (r *pidfdReaper) wait() (syscall.WaitStatus, error) {
 		}
 	}
 }
+
+// poll waits for the exit, until interrupt at most.
+func (r *pidfdReaper) poll() (failed, polled error) {
+	polled = r.raw.Read(func(uintptr) bool {
+		var exited bool
+		exited, failed = hasExited(r.pid, unix.WNOHANG)
+		return exited || failed != nil
+	})
+	return failed, polled
+}
+
+func (r *pidfdReaper) awaitExit() error {
+	failed, polled := r.poll()
+	if errors.Is(polled, os.ErrDeadlineExceeded) {
+		return errInterrupted
+	}
+	return errors.Join(failed, polled)
+}
+
+func (r *pidfdReaper) interrupt() { _ = r.pidfd.SetReadDeadline(time.Unix(1, 0)) } // fails once the child was reaped
+func (r *pidfdReaper) resume()    { _ = r.pidfd.SetReadDeadline(time.Time{}) }     // likewise
 
 // hasExited reports whether a child has exited, and leaves it to be reaped.
 func hasExited(pid, options int) (bool, error) {

@@ -28,6 +28,7 @@ func init() {
 		return
 	}
 	_ = os.Unsetenv(markerVariable) // fails for no name that LookupEnv found
+	restoreProcs()
 	kind, identities, ok := parseMarker(value)
 	if !ok || !verifyDescriptors(identities) {
 		return // left over from another process: not meant for this one
@@ -45,6 +46,20 @@ func init() {
 		os.Exit(guardianMain(args[1], pollable(firstDescriptor, "lifeline")))
 	}
 	inherited = inherit(kind, len(identities))
+}
+
+// restoreProcs gives GOMAXPROCS back the value that commands are to inherit. The runtime has read its own by now.
+func restoreProcs() {
+	value, set := os.LookupEnv(procsVariable)
+	if !set {
+		return
+	}
+	_ = os.Unsetenv(procsVariable)
+	if value == "" {
+		_ = os.Unsetenv("GOMAXPROCS")
+	} else {
+		_ = os.Setenv("GOMAXPROCS", value)
+	}
 }
 
 // verifyDescriptors reports whether the process's descriptors are those that the marker speaks of. They are not where

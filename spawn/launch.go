@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -85,7 +86,7 @@ func (l *launch) fork() (int, reaper, error) {
 	}
 	attr := &syscall.ProcAttr{
 		Dir:   l.options.Dir,
-		Env:   environment(l.options.Env, l.mark, value),
+		Env:   environment(l.options.Env, l.mark, value, l.options.Procs),
 		Files: append(make([]uintptr, 0, 3+len(fds)), l.stdio.child[:]...),
 		Sys:   &syscall.SysProcAttr{Setpgid: !l.options.Detached, Setsid: l.options.Detached},
 	}
@@ -150,18 +151,30 @@ func (l *launch) release() {
 	}
 }
 
-// environment is base, or the parent's where that is nil, with the child's mark and marker.
-func environment(base []string, mark, marker string) []string {
+// environment is base, or the parent's where that is nil, with the child's mark and marker. A child that is to have procs
+// processors has that for the start of its runtime, which then neither looks for a cgroup's quota nor starts threads for
+// the others; what its own commands are to have instead goes beside it (see restoreProcs).
+func environment(base []string, mark, marker string, procs int) []string {
 	if base == nil {
 		base = os.Environ()
 	}
-	env := make([]string, 0, len(base)+2)
+	env := make([]string, 0, len(base)+4)
+	inherited := ""
 	for _, variable := range base {
-		if !strings.HasPrefix(variable, finalize.MarkVariable+"=") && !strings.HasPrefix(variable, markerVariable+"=") {
+		name, value, _ := strings.Cut(variable, "=")
+		switch {
+		case name == finalize.MarkVariable || name == markerVariable || name == procsVariable:
+		case name == "GOMAXPROCS" && procs > 0:
+			inherited = value
+		default:
 			env = append(env, variable)
 		}
 	}
-	return append(env, finalize.MarkVariable+"="+mark, markerVariable+"="+marker)
+	env = append(env, finalize.MarkVariable+"="+mark, markerVariable+"="+marker)
+	if procs > 0 {
+		env = append(env, "GOMAXPROCS="+strconv.Itoa(procs), procsVariable+"="+inherited)
+	}
+	return env
 }
 
 // encodeBoot makes the boot message of a child with these options.

@@ -15,6 +15,9 @@ const (
 	firstDescriptor = 3
 )
 
+// procsVariable is what GOMAXPROCS was before the parent set it for the child's own runtime, empty if it was not set.
+const procsVariable = "MULTIPROC_GOMAXPROCS"
+
 // What a marked process is there for.
 const (
 	kindChild    = "child"

@@ -57,8 +57,8 @@ type Options struct {
 	// the caller's. It takes Linux 5.7; elsewhere the start fails.
 	Cgroup *os.File
 
-	// Procs sets GOMAXPROCS in the child by call, so that commands which it runs do not inherit it. 0 leaves Go's
-	// default.
+	// Procs is GOMAXPROCS in the child, from its first instruction on. Commands that it runs do not inherit it, but what
+	// Env says. 0 leaves Go's default.
 	Procs int
 
 	// MemoryLimit sets Go's soft memory limit, in bytes, in the child by call. 0 leaves Go's default.

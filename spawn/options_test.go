@@ -28,7 +28,9 @@ func TestOptions(t *testing.T) {
 		options *spawn.Options
 		want    string
 	}{
-		{"procs", &spawn.Options{Procs: 1}, "1"},
+		{"procs", &spawn.Options{Procs: 1, Env: []string{"A=1"}}, "1 1 "},
+		{"procs", &spawn.Options{Procs: 1, Env: []string{"GOMAXPROCS=7"}}, "1 1 7"},
+		{"procs", &spawn.Options{Env: []string{"GOMAXPROCS=3"}}, "3 3 3"},
 		{"memory", &spawn.Options{MemoryLimit: 64 << 20}, fmt.Sprint(64 << 20)},
 		{"dir", &spawn.Options{Dir: dir}, dir},
 		{"stdin", nil, ""},

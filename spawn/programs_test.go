@@ -34,7 +34,10 @@ var programs = map[string]func(){
 	},
 	"starts roles":   func() { spawn.Main(startsRoles) },
 	"keeps starting": func() { spawn.Main(keepsStarting) },
-	"returns":        func() { spawn.Main(returns) },
+	"starts again": func() {
+		spawn.MainWith(&spawn.MainOptions{Grace: -1}, startsAgain)
+	},
+	"returns": func() { spawn.Main(returns) },
 	"obeys": func() {
 		spawn.MainWith(&spawn.MainOptions{Grace: -1}, obeys)
 	},
@@ -74,6 +77,24 @@ func startsRoles(ctx context.Context) error {
 	fmt.Println("ready")
 	<-spawn.Draining(ctx)
 	return context.Canceled
+}
+
+// startsAgain has one child after another: the second when it gets a signal.
+func startsAgain(ctx context.Context) error {
+	p, err := spawn.StartRole(ctx, "test/wait", nil, nil, nil)
+	if err != nil {
+		return err
+	}
+	if err := p.Shutdown(ctx); err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	<-spawn.Draining(ctx)
+	if _, err := spawn.StartRole(ctx, "test/wait", nil, nil, nil); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 // keepsStarting starts children and kills them, until it is killed itself.

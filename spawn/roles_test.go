@@ -108,12 +108,19 @@ func shell(ctx context.Context, c *spawn.Child) error {
 	return ctx.Err()
 }
 
+// procsAtInit is GOMAXPROCS as packages see it while they initialise.
+var procsAtInit = runtime.GOMAXPROCS(0)
+
 // facts answers with what its argument asks of the process.
 func facts(ctx context.Context, c *spawn.Child) error {
 	var answer string
 	switch string(c.Argument) {
 	case "procs":
-		answer = fmt.Sprint(runtime.GOMAXPROCS(0)) + os.Getenv("GOMAXPROCS")
+		command, err := exec.Command("/bin/sh", "-c", "echo \"$GOMAXPROCS $MULTIPROC_GOMAXPROCS\"").Output()
+		if err != nil {
+			return err
+		}
+		answer = fmt.Sprintf("%d %d %s", runtime.GOMAXPROCS(0), procsAtInit, strings.TrimSpace(string(command)))
 	case "memory":
 		answer = fmt.Sprint(debug.SetMemoryLimit(-1)) + os.Getenv("GOMEMLIMIT")
 	case "name":

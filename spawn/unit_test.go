@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestMarker(t *testing.T) {
@@ -173,4 +174,26 @@ func FuzzBoot(f *testing.F) {
 			t.Error(err)
 		}
 	})
+}
+
+// A guardian that does not last is replaced later each time, and at last no more; one that has lasted is replaced at once.
+func TestGuardianBacksOff(t *testing.T) {
+	g := guardian{dismissed: make(chan struct{})}
+	total := time.Duration(0)
+	for g.state != guardDown {
+		g.born = time.Now()
+		g.failLocked()
+		pause := guardPause(g.failures)
+		if pause < guardPause(g.failures-1) || pause > 5*time.Second || g.failures > 100 {
+			t.Fatalf("%v after %d failures", pause, g.failures)
+		}
+		total += pause
+	}
+	if guardPause(1) != 0 || total < 10*time.Second || total > time.Minute {
+		t.Errorf("%d guardians within %v", g.failures, total)
+	}
+	g.state, g.born = guardUp, time.Now().Add(-guardLasting)
+	if g.failLocked(); g.state != guardLost || g.failures != 1 {
+		t.Errorf("after one that had lasted: state %d, %d failures", g.state, g.failures)
+	}
 }

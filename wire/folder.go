@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -37,15 +38,27 @@ const (
 var errFolderTaken = errors.New("wire: the folder for a socket was taken by another process")
 
 // NewSocketFolder makes a folder for a socket in the folder for temporary files, or in /tmp where the path of a socket would
-// get too long. It does not block, but for the first call of a process, which has RemoveAbandonedFolders look there. The
-// caller removes it. The error is the system's.
+// get too long. Where it cannot be made there, because that is full or read-only, it is made in $XDG_RUNTIME_DIR or /dev/shm.
+// It does not block, but for the first call of a process, which has RemoveAbandonedFolders look there. The caller removes it.
+// The error is the system's, about the folder for temporary files.
 func NewSocketFolder() (*SocketFolder, error) {
-	parent := folderParent()
+	var first error
+	for _, parent := range folderParents() {
+		f, err := newFolderIn(parent)
+		if err == nil {
+			return f, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nil, first
+}
+
+func newFolderIn(parent string) (f *SocketFolder, err error) {
 	sweepOnce(parent)
 	const attempts = 8
-	var err error
 	for range attempts {
-		var f *SocketFolder
 		if f, err = makeFolder(parent); err == nil || !errors.Is(err, errFolderTaken) {
 			return f, err
 		}
@@ -85,13 +98,30 @@ func newFolder(path string, lock *os.File) *SocketFolder {
 	return f
 }
 
-// folderParent is where folders are made.
-func folderParent() string {
-	parent := os.TempDir()
-	if len(parent)+len("/"+folderPrefix+"4294967295/"+SocketName) > longestPath {
-		return "/tmp"
+// folderParents are where folders are made: in the first of them that takes one. Each is this user's alone, or one where
+// nobody may touch what another user has made, as in /tmp.
+func folderParents() []string {
+	parents := []string{os.TempDir()}
+	if len(parents[0])+len("/"+folderPrefix+"4294967295/"+SocketName) > longestPath {
+		parents[0] = "/tmp"
 	}
-	return parent
+	for _, parent := range []string{os.Getenv("XDG_RUNTIME_DIR"), "/dev/shm"} {
+		if !slices.Contains(parents, parent) && filepath.IsAbs(parent) && keepsOthersOut(parent) &&
+			len(parent)+len("/"+folderPrefix+"4294967295/"+SocketName) <= longestPath {
+			parents = append(parents, parent)
+		}
+	}
+	return parents
+}
+
+// keepsOthersOut reports whether what this user makes in a folder can be removed or replaced by nobody else but root.
+func keepsOthersOut(parent string) bool {
+	info, err := os.Stat(parent)
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return private(info) || ok && stat.Uid == 0 && info.Mode()&os.ModeSticky != 0
 }
 
 // makeFolder makes a folder under a name that is left alone while it is new, locks it, and gives it its own name: under that

@@ -43,11 +43,16 @@ func sweepOnce(parent string) {
 }
 
 // RemoveAbandonedFolders removes the folders of sockets that killed processes of this user have left in the folder for
-// temporary files. What is locked, is not this user's alone, or holds anything but a socket of ours is left as it is, and
+// temporary files, and in the others where NewSocketFolder makes them. What is locked, is not this user's alone, or holds anything but a socket of ours is left as it is, and
 // no symbolic link is followed. It returns how many it has removed. It looks at a bounded number of files and blocks no
 // longer than the file system does; whatever fails leaves the folder to the next who looks. It is safe for concurrent use,
 // also by several processes.
-func RemoveAbandonedFolders() (removed int) { return removeAbandoned(folderParent(), time.Now()) }
+func RemoveAbandonedFolders() (removed int) {
+	for _, parent := range folderParents() {
+		removed += removeAbandoned(parent, time.Now())
+	}
+	return removed
+}
 
 func removeAbandoned(parent string, now time.Time) (removed int) {
 	list, err := os.Open(parent)

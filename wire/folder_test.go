@@ -157,7 +157,7 @@ func TestOnlyAbandonedFoldersOfOursAreRemoved(t *testing.T) {
 	must(err)
 	must(live.lock.Close()) // its maker is gone, but another process keeps it
 
-	if n := RemoveAbandonedFolders(); n != 3 {
+	if n := removeAbandoned(parent, time.Now()); n != 3 {
 		t.Errorf("%d folders were removed", n)
 	}
 	for _, path := range []string{left, empty, aged} {
@@ -215,11 +215,43 @@ func TestCleanersRaceWithEachOtherAndWithMakers(t *testing.T) {
 	for err := range faults {
 		t.Error(err)
 	}
-	removed.Add(int32(RemoveAbandonedFolders())) // what a slow file system has left
+	removed.Add(int32(removeAbandoned(parent, time.Now()))) // what a slow file system has left
 	if n := removed.Load(); n != left {
 		t.Errorf("%d folders were removed, %d had been left", n, left)
 	}
 	if rest, err := os.ReadDir(parent); err != nil || len(rest) != 0 {
 		t.Errorf("left: %v %v", rest, err)
+	}
+}
+
+// Where the folder for temporary files takes none, another one is found that is safe, and what is left there is removed too.
+func TestFolderElsewhere(t *testing.T) {
+	parent := ownTemp(t)
+	missing, runtime := filepath.Join(parent, "missing"), filepath.Join(parent, "runtime")
+	t.Setenv("TMPDIR", missing)
+	t.Setenv("XDG_RUNTIME_DIR", runtime)
+	if err := os.Mkdir(runtime, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f, err := NewSocketFolder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if filepath.Dir(f.Path()) != runtime || !keepsOthersOut(f.Path()) {
+		t.Errorf("it is %s", f.Path())
+	}
+	left := abandon(t, runtime)
+	if n := RemoveAbandonedFolders(); n < 1 || exists(left) || !exists(f.Path()) {
+		t.Errorf("%d were removed; the abandoned one is there: %v, the other: %v", n, exists(left), exists(f.Path()))
+	}
+	if err := errors.Join(f.Remove(), os.Chmod(runtime, 0o777)); err != nil {
+		t.Fatal(err)
+	}
+	f, err = NewSocketFolder()
+	if err == nil {
+		defer f.Remove()
+	}
+	if err == nil && filepath.Dir(f.Path()) != "/dev/shm" || err != nil && !strings.Contains(err.Error(), missing) {
+		t.Errorf("where others may write to the folder: %v, %v", f, err)
 	}
 }

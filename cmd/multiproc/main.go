@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 
+	"github.com/multiproc-go/multiproc/cmd/multiproc/internal/bench/helper"
 	"github.com/multiproc-go/multiproc/cmd/multiproc/internal/command"
 	"github.com/multiproc-go/multiproc/pool"
 	"github.com/multiproc-go/multiproc/spawn"
@@ -17,6 +18,7 @@ func init() {
 }
 
 func main() {
+	helper.Main()
 	// Only a second signal ends what is running.
 	spawn.MainWith(&spawn.MainOptions{Grace: -1}, func(ctx context.Context) error {
 		return execute(ctx, os.Args[1:])

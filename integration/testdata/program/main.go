@@ -61,6 +61,8 @@ func run(ctx context.Context) error {
 		return printForEver(ctx, p)
 	case "desert":
 		return deserters(ctx, p)
+	case "idle":
+		return idle(ctx, p)
 	case "manage":
 		return manage(ctx, p)
 	default:
@@ -90,6 +92,31 @@ func drain(ctx context.Context, p *pool.Pool) error {
 	}
 	done, err := tasks.Get(ctx)
 	fmt.Println("finished", len(done), err)
+	return context.Canceled
+}
+
+// idle has ten processes that have worked and wait: with those of p eight workers, a manager and this one with a session.
+func idle(ctx context.Context, p *pool.Pool) error {
+	others, err := pool.New(ctx, &pool.Options{Workers: 6})
+	if err != nil {
+		return err
+	}
+	defer others.Close()
+	m, err := manager.Start(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	for _, pool := range []*pool.Pool{p, others} {
+		if _, err := finish.Map(ctx, pool, make([]time.Duration, 1000)); err != nil {
+			return err
+		}
+	}
+	if _, err := m.Info(ctx); err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	<-spawn.Draining(ctx)
 	return context.Canceled
 }
 

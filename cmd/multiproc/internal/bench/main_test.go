@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/multiproc-go/multiproc/cmd/multiproc/internal/bench/helper"
 	"github.com/multiproc-go/multiproc/spawn"
 )
 
@@ -25,6 +26,7 @@ func (c checked) Run() int {
 }
 
 func TestMain(m *testing.M) {
+	helper.Main()
 	// Workers of a test built with -race would each take a second to exit.
 	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
 		panic(err)

@@ -1,8 +1,9 @@
 // Package helper starts this binary again as one of the small programs that multiproc bench compares with: processes
 // without anything of this module in them.
 //
-// A binary that imports the package becomes such a program while packages initialise, when its name (argv[0]) says so.
-// It ends at the end of its first connection, so that none outlives who started it.
+// A binary becomes such a program in the first line of its main, which calls Main, when its name (argv[0]) says so: as any
+// program would, after its packages have been initialised. It ends at the end of its first connection, so that none outlives
+// who started it.
 package helper
 
 import (
@@ -33,7 +34,9 @@ const (
 	RPC  Kind = "rpc"  // serves Service by net/rpc on its connection
 )
 
-func init() {
+// Main is the first line of the binary's main. In a helper it does what that is for, and exits; anywhere else it returns at
+// once.
+func Main() {
 	if len(os.Args) != 4 || os.Args[0] != name {
 		return
 	}
