@@ -44,11 +44,11 @@ func (p *Pool) submit(ctx context.Context, tasks []task) error {
 // submitOne is submit for one task, without a slice.
 func (p *Pool) submitOne(ctx context.Context, t task) error {
 	p.mu.Lock()
-	if err := p.enterLocked(ctx, t.job, 1, int64(len(t.arg))); err != nil {
+	if err := p.enterLocked(ctx, t.job, t.count(), int64(len(t.arg))); err != nil {
 		p.mu.Unlock()
 		return err
 	}
-	p.queue.pushBack(t)
+	p.appendLocked(t)
 	p.dispatchUnlock()
 	return nil
 }
@@ -146,11 +146,40 @@ func (p *Pool) popLocked() (task, bool) {
 		p.withdrawn--
 		return task{}, false
 	}
-	p.queued--
-	p.bytes -= int64(len(t.arg))
-	t.job.queued--
-	t.job.queuedBytes -= int64(len(t.arg))
+	p.countLocked(&t, -1)
 	return t, true
+}
+
+// countLocked counts tasks that come into the queue, or leave it.
+func (p *Pool) countLocked(t *task, sign int) {
+	n, size := sign*t.count(), int64(sign)*int64(len(t.arg))
+	p.queued += n
+	p.bytes += size
+	t.job.queued += n
+	t.job.queuedBytes += size
+}
+
+// shiftLocked takes the first task out of the queue, or of a run what comes before rest.
+func (p *Pool) shiftLocked(rest task) {
+	if rest.run == 0 {
+		p.popLocked()
+		return
+	}
+	p.countLocked(p.queue.at(0), -1)
+	p.countLocked(&rest, 1)
+	*p.queue.at(0) = rest
+}
+
+// appendLocked puts a task that was admitted at the end of the queue. One that continues the run there joins it.
+func (p *Pool) appendLocked(t task) {
+	if t.run > 0 && p.queue.len() > 0 {
+		if last := p.queue.at(p.queue.len() - 1); last.follows(&t) {
+			last.arg = last.arg[:len(last.arg)+len(t.arg)]
+			last.run += t.run
+			return
+		}
+	}
+	p.queue.pushBack(t)
 }
 
 // requeue puts tasks that were sent but never begun back at the head of the queue, in order.
@@ -160,21 +189,18 @@ func (p *Pool) requeue(tasks []task) {
 	}
 	var dropped []task
 	p.mu.Lock()
-	p.inflight -= len(tasks)
+	p.inflight -= tally(tasks)
 	for _, t := range slices.Backward(tasks) {
 		switch {
 		case p.state == closed:
-			p.outcomes[Abandoned]++
+			p.outcomes[Abandoned] += uint64(t.count())
 			dropped = append(dropped, t)
 		case t.job.cause() != nil:
-			p.outcomes[Cancelled]++
+			p.outcomes[Cancelled] += uint64(t.count())
 			dropped = append(dropped, t)
 		default:
 			p.queue.pushFront(t)
-			p.queued++
-			p.bytes += int64(len(t.arg))
-			t.job.queued++
-			t.job.queuedBytes += int64(len(t.arg))
+			p.countLocked(&t, 1)
 		}
 	}
 	reason := p.reason
@@ -185,7 +211,7 @@ func (p *Pool) requeue(tasks []task) {
 		if o.err == nil {
 			o = outcome{kind: Abandoned, err: reason}
 		}
-		t.job.settle(t.index, o)
+		t.settle(o)
 	}
 }
 
@@ -211,13 +237,13 @@ func (p *Pool) cancel(j *job, cause error) {
 	p.queued -= j.queued
 	p.bytes -= j.queuedBytes
 	j.queued, j.queuedBytes = 0, 0
-	p.outcomes[Cancelled] += uint64(len(dropped))
+	p.outcomes[Cancelled] += uint64(tally(dropped))
 	p.sweepLocked()
 	p.grantLocked()
 	p.checkQuietLocked()
 	p.mu.Unlock()
 	for _, t := range dropped {
-		j.settle(t.index, outcome{kind: Cancelled, err: cause})
+		t.settle(outcome{kind: Cancelled, err: cause})
 	}
 	for _, s := range p.allSeats() {
 		if l := s.link.Load(); l != nil {
@@ -245,13 +271,10 @@ func (p *Pool) suspend(owns func(*job) bool) []task {
 			return false
 		}
 		taken = append(taken, t)
-		p.queued--
-		p.bytes -= int64(len(t.arg))
-		t.job.queued--
-		t.job.queuedBytes -= int64(len(t.arg))
+		p.countLocked(&t, -1)
 		return true
 	})
-	p.inflight += len(taken)
+	p.inflight += tally(taken)
 	p.grantLocked()
 	return taken
 }

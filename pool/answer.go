@@ -7,6 +7,16 @@ import (
 
 // answer publishes what became of a task. From then on the link finds it, whatever happens to this process.
 func (w *worker) answer(payload []byte, kind uint32) error {
+	if len(payload) > w.results.largest() {
+		if told, err := w.land(nil, payload, kind); told || err != nil {
+			return err
+		}
+	}
+	return w.send(nil, payload, kind)
+}
+
+// send publishes a result by the ring, or if it is large as a frame: of a head, which a small one must not have, and a body.
+func (w *worker) send(head, payload []byte, kind uint32) error {
 	large := len(payload) > w.results.largest()
 	size := len(payload)
 	if large {
@@ -31,7 +41,7 @@ func (w *worker) answer(payload []byte, kind uint32) error {
 	if err := w.ring(); err != nil || !large {
 		return err
 	}
-	return w.data.WriteFrame(payload)
+	return w.data.WriteFrame(head, payload)
 }
 
 // awaitReserve returns room in the results ring, when there is some.

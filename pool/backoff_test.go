@@ -45,7 +45,7 @@ func TestBackOffTiming(t *testing.T) {
 				if got := j.attempt(0); got != attempt+1 {
 					t.Fatalf("attempt %d is counted as %d", attempt+1, got)
 				}
-				p.settle([]verdict{{task{job: j}, outcome{kind: Lost, err: lost}}})
+				p.settle([]verdict{{task: task{job: j}, outcome: outcome{kind: Lost, err: lost}}})
 				<-time.After(whole/2 - 1)
 				synctest.Wait()
 				if p.waiting() {
@@ -57,7 +57,7 @@ func TestBackOffTiming(t *testing.T) {
 					t.Fatalf("attempt %d did not come within %v", attempt+2, whole)
 				}
 			}
-			p.settle([]verdict{{task{job: j}, outcome{kind: Lost, err: lost}}})
+			p.settle([]verdict{{task: task{job: j}, outcome: outcome{kind: Lost, err: lost}}})
 			var again *RetryError
 			if !errors.As(s.err, &again) || again.Attempts != 5 || !errors.Is(s.err, lost) {
 				t.Fatal(s.err)
@@ -93,12 +93,12 @@ func TestCancelledBackOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, j, s := idlePool(Retry{Attempts: 9, Initial: time.Second})
 		for range 2 {
-			p.settle([]verdict{{task{job: j}, outcome{kind: Lost, err: errors.New("lost")}}})
+			p.settle([]verdict{{task: task{job: j}, outcome: outcome{kind: Lost, err: errors.New("lost")}}})
 			<-time.After(2 * time.Second)
 			synctest.Wait()
 			p.waiting()
 		}
-		p.settle([]verdict{{task{job: j}, outcome{kind: Lost, err: errors.New("lost")}}})
+		p.settle([]verdict{{task: task{job: j}, outcome: outcome{kind: Lost, err: errors.New("lost")}}})
 		j.cancel(errCancelled)
 		var again *RetryError
 		if !errors.As(s.err, &again) || again.Attempts != 3 || !errors.Is(s.err, errCancelled) || s.kind != Cancelled {

@@ -8,13 +8,13 @@ import (
 // Apply runs the function in a worker and returns its result. It blocks until the task has ended: when ctx
 // ends first, the task is cancelled, and Apply returns as soon as it has ended, which is at once for a task
 // that waits, and at most about twice the pool's Grace for one that runs and takes no notice. A result that
-// came all the same is returned with a nil error.
+// came all the same is returned with a nil error. The argument must not change until Apply returns.
 //
 // Errors: what the function returned or its panic, as *RemoteError; *WorkerLostError; ErrTaskTimeout;
 // ErrPoolBroken; ErrClosed; ErrTaskTooLarge; context.Cause(ctx); an error of the argument's encoding; *RetryError around one of
 // these, for a task that was run more than once; a fault of the function's Retry.
 func (f *Function[A, R]) Apply(ctx context.Context, p Runner, arg A) (R, error) {
-	result, err := f.ApplyAsync(ctx, p, arg)
+	result, err := f.apply(ctx, p, arg, true)
 	if err != nil {
 		var zero R
 		return zero, err
@@ -26,17 +26,23 @@ func (f *Function[A, R]) Apply(ctx context.Context, p Runner, arg A) (R, error) 
 // the caller may change it then. It blocks while the pool's queue is full. The context governs the task
 // until it has ended, not the submission alone. Errors: as Apply's, when they are known at once.
 func (f *Function[A, R]) ApplyAsync(ctx context.Context, p Runner, arg A) (*AsyncResult[R], error) {
+	return f.apply(ctx, p, arg, false)
+}
+
+// apply is ApplyAsync. A caller that waits leaves the argument alone until the task has ended.
+func (f *Function[A, R]) apply(ctx context.Context, p Runner, arg A, waits bool) (*AsyncResult[R], error) {
 	if err := f.admissible(ctx, p); err != nil {
 		return nil, err
 	}
 	j := f.newJob(ctx, p, true)
 	result := newAsyncResult[R](j)
 	j.sink = &single[R]{result: result, codec: f.results}
-	encoded, err := encode(ctx, j, f.args, 0, nil, &arg)
+	j.borrows = waits && j.local
+	t, _, err := f.encodeTask(ctx, j, 0, nil, &arg)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.submitOne(ctx, task{job: j, arg: encoded}); err != nil {
+	if err := p.submitOne(ctx, t); err != nil {
 		j.release(0)
 		return nil, err
 	}
@@ -47,12 +53,13 @@ func (f *Function[A, R]) ApplyAsync(ctx context.Context, p Runner, arg A) (*Asyn
 // Map runs the function on every input, and returns the results in the inputs' order when all tasks have
 // ended. When some failed, the error is a *MapError that holds each one's, and their results are zero; the
 // others' are there. When ctx ends, what has not ended is cancelled, as in Apply. Inputs are sent in
-// batches whose size follows from how long tasks take; nothing is to be tuned.
+// batches whose size follows from how long tasks take; nothing is to be tuned. They must not change until Map returns.
 func (f *Function[A, R]) Map(ctx context.Context, p Runner, inputs []A) ([]R, error) {
 	m, err := f.newMap(ctx, p, len(inputs))
 	if err != nil {
 		return nil, err
 	}
+	m.job.borrows = m.job.local
 	f.feed(ctx, m, inputs)
 	p.end()
 	return m.result.Get(context.WithoutCancel(ctx))

@@ -61,7 +61,8 @@ func RegisterNamed[A, R any](name string, fn func(context.Context, A) (R, error)
 	if err != nil {
 		panic(fmt.Sprintf("pool.Register(%s): result: %v", name, err))
 	}
-	e := &entry{name: name, takes: args.MayHoldProxy(), holds: results.MayHoldProxy(), run: runner(fn, args, results)}
+	e := &entry{name: name, takes: args.MayHoldProxy(), holds: results.MayHoldProxy(), run: runner(fn, args, results), runAll: batchRunner(fn, args, results)}
+	describeRuns(e, args, results)
 	functions.add(e)
 	return &Function[A, R]{entry: e, args: args, results: results}
 }
@@ -79,23 +80,26 @@ func (f *Function[A, R]) WithTimeout(d time.Duration) *Function[A, R] {
 
 // entry is a registered function as the worker sees it.
 type entry struct {
-	name  string
-	index uint32 // its place in the sorted table; the function's name in task records
-	takes bool   // its arguments may hold proxies
-	holds bool   // its results may hold proxies
-	run   func(ctx context.Context, arg, out []byte) ([]byte, error)
+	name                      string
+	index                     uint32 // its place in the sorted table; the function's name in task records
+	takes                     bool   // its arguments may hold proxies
+	holds                     bool   // its results may hold proxies
+	run                       func(ctx context.Context, arg, out []byte) (result []byte, raw bool, err error)
+	runAll                    func(*batch)
+	argPacking, resultPacking packing                     // in runs
+	unpackArg                 func(element []byte) []byte // makes of a number in a run an argument that travels alone
 }
 
 // runner decodes an argument, calls fn and encodes what it returns, appended to out. The argument is not
-// kept. A panic in fn is returned as a *wire.PanicError. A worker runs one task at a time, so the two values
+// kept. Large bytes are returned raw, without their encoding. A panic in fn is returned as a *wire.PanicError. A worker runs one task at a time, so the two values
 // have one place for all calls; nothing of them is kept between calls.
 func runner[A, R any](fn func(context.Context, A) (R, error), args *wire.Codec[A], results *wire.Codec[R],
-) func(context.Context, []byte, []byte) ([]byte, error) {
+) func(context.Context, []byte, []byte) ([]byte, bool, error) {
 	var call struct {
 		arg    A
 		result R
 	}
-	return func(ctx context.Context, encoded, out []byte) (_ []byte, err error) {
+	return func(ctx context.Context, encoded, out []byte) (_ []byte, raw bool, err error) {
 		defer func() {
 			call.arg, call.result = *new(A), *new(R)
 			if value := recover(); value != nil {
@@ -103,10 +107,13 @@ func runner[A, R any](fn func(context.Context, A) (R, error), args *wire.Codec[A
 			}
 		}()
 		if err := args.Decode(encoded, &call.arg); err != nil {
-			return out, fmt.Errorf("pool: the worker cannot decode the argument: %w", err)
+			return out, false, fmt.Errorf("pool: the worker cannot decode the argument: %w", err)
 		}
 		if call.result, err = fn(ctx, call.arg); err != nil {
-			return out, err
+			return out, false, err
+		}
+		if b, ok := results.Bytes(&call.result); ok && len(b) > rawLeast {
+			return b, true, nil
 		}
 		before := len(out)
 		out, err = results.Append(out, &call.result)
@@ -114,9 +121,9 @@ func runner[A, R any](fn func(context.Context, A) (R, error), args *wire.Codec[A
 			out, err = dispatchResult(ctx, out, before)
 		}
 		if err != nil {
-			return out, fmt.Errorf("pool: the worker cannot encode the result: %w", err)
+			return out, false, fmt.Errorf("pool: the worker cannot encode the result: %w", err)
 		}
-		return out, nil
+		return out, false, nil
 	}
 }
 

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	stdsync "sync"
+	"unsafe"
 
 	"github.com/multiproc-go/multiproc/wire"
 )
@@ -96,15 +98,13 @@ func (f *Function[A, R]) pullAll(ctx context.Context, it *Iterator[R], inputs it
 		if cap(slab)-len(slab) < 64 || cap(slab) > slabBytes { // one that grew holds something large
 			slab = make([]byte, 0, slabBytes)
 		}
-		start := len(slab)
 		*arg = input
-		encoded, err := encode(ctx, it.job, f.args, index, slab, arg)
+		t, encoded, err := f.encodeTask(ctx, it.job, index, slab, arg)
 		if err != nil {
 			it.settle(index, outcome{kind: Failed, err: err})
 			continue
 		}
 		slab = encoded
-		t := task{job: it.job, index: index, arg: encoded[start:len(encoded):len(encoded)]}
 		if err := it.job.pool.submitOne(ctx, t); err != nil {
 			it.job.settle(index, outcome{kind: Cancelled, err: err})
 			return cutShort(err)
@@ -114,7 +114,7 @@ func (f *Function[A, R]) pullAll(ctx context.Context, it *Iterator[R], inputs it
 }
 
 // slabBytes is the size of the buffers in which encoded arguments stand together.
-const slabBytes = 8 << 10
+const slabBytes = runBytes
 
 func cutShort(cause error) error {
 	if cause == nil {
@@ -179,6 +179,56 @@ func (it *Iterator[R]) place(index int, o outcome) {
 	}
 	if it.waiting > 0 && (at == 0 || !it.ordered) {
 		it.ready.Signal()
+	}
+}
+
+// settleRun is settle for many, in one piece.
+func (it *Iterator[R]) settleRun(index, count int, run []byte) {
+	direct := it.codec.Direct()
+	var slots []slot[R]
+	if !direct { // code of the user's must not run under the lock
+		slots = make([]slot[R], count)
+		it.decodeRun(slots, index, run)
+	}
+	it.mu.Lock()
+	defer it.mu.Unlock()
+	if it.closed {
+		return
+	}
+	at := index - it.taken
+	if !it.ordered {
+		at = len(it.pending)
+		it.pending = slices.Grow(it.pending, count)[:at+count]
+	}
+	into := it.pending[at : at+count]
+	if direct {
+		clear(into)
+		it.decodeRun(into, index, run)
+	} else {
+		copy(into, slots)
+	}
+	it.undelivered += int64(len(run))
+	if it.waiting > 0 && (at == 0 || !it.ordered) {
+		it.ready.Broadcast()
+	}
+}
+
+// decodeRun makes slots of a run's results.
+func (it *Iterator[R]) decodeRun(slots []slot[R], index int, run []byte) {
+	for i := range slots {
+		element, rest, failed, err := it.job.entry.resultPacking.cut(run)
+		s := &slots[i]
+		s.Index, s.there, s.size, s.Err = index+i, true, int64(len(run)-len(rest)), err
+		switch {
+		case err != nil:
+		case failed:
+			s.Err = failure(it.job, element).err
+		case it.job.entry.resultPacking > 0:
+			it.codec.CopyFixed(unsafe.Slice(&s.Value, 1), element)
+		default:
+			s.Err = decodeInto(it.codec, outcome{value: element}, &s.Value)
+		}
+		run = rest
 	}
 }
 

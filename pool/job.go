@@ -32,9 +32,13 @@ type job struct {
 	withdrawn   bool
 
 	// Constant; they stand where they take no room of their own.
-	single bool // it has one task
-	holds  bool // its arguments may hold proxies
-	again  bool // its function was declared idempotent
+	single  bool // it has one task
+	holds   bool // its arguments may hold proxies
+	again   bool // its function was declared idempotent
+	local   bool // its pool is one of this process
+	shares  bool // its sink takes shared values
+	borrows bool // its caller leaves the arguments alone until it has ended
+	packs   bool // its tasks may travel as runs; its sink is a runSink then, and nobody asks for each one's progress, logs or trace
 
 	retry *Retry // when its tasks are run again; nil: never
 
@@ -49,7 +53,9 @@ type job struct {
 type task struct {
 	job   *job
 	index int
+	run   int // of a run: how many tasks it has, the first at index, and arg those of all; 0 for a task that travels alone
 	arg   []byte
+	raw   bool // arg is not encoded: it is a large []byte of the caller's, who waits for the task
 }
 
 // outcome is how a task ended. A value lies in memory that is reused: a sink decodes or copies it.
@@ -57,6 +63,8 @@ type outcome struct {
 	kind  Outcome
 	value []byte
 	err   error
+	// shared: the worker may change value meanwhile; only where the job takes such.
+	shared bool
 }
 
 // sink takes the outcomes of a job's tasks, each once. It is called by links and must not block.
@@ -73,11 +81,16 @@ func (f *Function[A, R]) newJob(ctx context.Context, p Runner, single bool) *job
 	if f.idempotent && retry == nil {
 		retry = p.settings().Retry
 	}
+	_, local := p.(*Pool)
+	trace := injectTrace(ctx)
+	followed := trace != nil || f.onProgress != nil
 	j := &job{
 		pool: p, ctx: ctx, entry: f.entry, timeout: max(0, timeout),
 		single: single, holds: f.args.MayHoldProxy(), again: f.idempotent, retry: retry,
+		local: local, shares: local && !f.entry.holds,
+		packs: local && !single && timeout <= 0 && f.entry.packs() && !followed && retry == nil && p.settings().runs(),
 	}
-	if trace := injectTrace(ctx); trace != nil || f.onProgress != nil {
+	if followed {
 		j.observed.Store(&observation{trace: trace, onProgress: f.onProgress})
 	}
 	return j
@@ -201,7 +214,11 @@ func decode[R any](codec *wire.Codec[R], o outcome) (value R, err error) {
 
 // decodeInto decodes the value of an outcome into its place, which is zero after an error.
 func decodeInto[R any](codec *wire.Codec[R], o outcome, value *R) error {
-	if err := codec.Decode(o.value, value); err != nil {
+	read := codec.Decode
+	if o.shared {
+		read = codec.DecodeShared
+	}
+	if err := read(o.value, value); err != nil {
 		*value = *new(R)
 		return fmt.Errorf("pool: cannot decode the result: %w", err)
 	}

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 
@@ -110,14 +111,17 @@ func (l *link) bury() {
 	l.leaving, l.buried = true, true
 	l.hearLocked()
 	l.timer.Stop()
+	l.trimmer.Stop()
 	var verdicts []verdict
 	var again []task
 	for ; l.flight.len() > 0; l.base++ {
 		f := l.flight.popFront()
 		switch {
 		case f.recalled:
+		case f.run != nil:
+			verdicts, again = l.wreckLocked(&f, verdicts, again)
 		case l.shared.claimed(l.base):
-			if v := (verdict{f.task, l.loseLocked(f.task)}); v.mayRepeat() {
+			if v := (verdict{task: f.task, outcome: l.loseLocked(f.task)}); v.mayRepeat() {
 				l.held = append(l.held, v)
 			} else {
 				verdicts = append(verdicts, v)
@@ -144,7 +148,7 @@ func (l *link) clear() {
 	l.goroutines.Wait()
 	<-l.process.Swept()
 	l.dissolve()
-	if err := l.shared.close(); err != nil {
+	if err := errors.Join(l.shared.close(), l.arena.close()); err != nil {
 		l.log(slog.LevelError, "cannot unmap a worker's memory", "error", err)
 	}
 	l.pool.settle(l.held)

@@ -20,6 +20,9 @@ type link struct {
 	pool       *Pool
 	process    *spawn.Process
 	shared     *shared
+	arena      *arena // for large payloads; nil for none
+	large      uint64 // results in the arena that were taken, and those whose settling the worker was told; of serve alone
+	largeTold  uint64
 	data       *wire.Conn    // doorbells (empty frames) and large payloads, both ways
 	moved      *meter        // counts the bytes of data
 	control    *wire.Conn    // orders to the worker
@@ -28,6 +31,7 @@ type link struct {
 	scratch    []byte
 	answers    []answer
 	verdicts   []verdict
+	packed     []byte    // results of runs
 	held       []verdict // of tasks that may be run again, once nothing is left of the worker
 	early      []byte    // a large payload that came before its record was looked at
 	reported   *report   // a report whose task's answer is yet to come
@@ -37,6 +41,7 @@ type link struct {
 	logs       *logs         // nil unless log records are forwarded
 	measured   measurement   // of the memory sampler alone
 	timer      *time.Timer   // calls tick
+	trimmer    *time.Timer   // calls trim
 	expires    int64         // clock when the worker is to be replaced; 0: never
 	seat       *seat         // nil while the worker is a spare; set before it gets tasks
 	taken      chan struct{} // closed when a spare has got a seat
@@ -54,19 +59,31 @@ type link struct {
 	flight       deque[flying] // tasks in the ring or begun, in order
 	base         uint64        // sequence number of the first of them
 	target       int           // how many tasks may be in flight
-	sent         int           // tasks sent and not recalled, for MaxTasksPerChild
-	ended        uint64        // tasks whose outcome came from this worker
-	since        int64         // clock when results last came, or when the flight was empty
-	streaming    bool          // a large argument is being written
-	condemned    *sentence     // what is done about a task that must end
-	leaving      bool          // no more tasks are sent
-	due          ExitCause     // why the worker is to be replaced, once it has a successor
-	ousted       ExitCause     // why the worker ends with its task
-	dismissed    bool          // the worker was told to go, before it went
-	retiring     ExitCause     // why no more tasks are sent, and the worker leaves when it has run what it has begun
-	buried       bool          // the worker is gone and everything is settled
-	armed        int64         // clock when timer calls tick; 0: never
-	watched      uint64        // first of the flight, and bytes moved on the data connection, when tick last saw a change
+	aloft        int           // tasks in flight, with those in runs that have not ended
+	runs         [runBlocks]sentRun
+	runsPlaced   uint32 // how many runs were taken from the queue, were sent, and are over
+	runsLaunched uint32
+	runsOver     uint32
+	trimming     bool      // the arena gives memory back
+	settling     bool      // results in the arena are being settled
+	trimArmed    bool      // trimmer is to call trim
+	shippedAt    int64     // clock when the arena was used last
+	outgoing     pieces    // of the arena's half for arguments
+	again        []task    // of runs that ended early, to be queued again
+	sent         int       // tasks sent and not recalled, for MaxTasksPerChild
+	ended        uint64    // tasks whose outcome came from this worker
+	since        int64     // clock when results last came, or when the flight was empty
+	fresh        bool      // nothing has come since the flight was empty
+	streaming    bool      // a large argument is being written
+	condemned    *sentence // what is done about a task that must end
+	leaving      bool      // no more tasks are sent
+	due          ExitCause // why the worker is to be replaced, once it has a successor
+	ousted       ExitCause // why the worker ends with its task
+	dismissed    bool      // the worker was told to go, before it went
+	retiring     ExitCause // why no more tasks are sent, and the worker leaves when it has run what it has begun
+	buried       bool      // the worker is gone and everything is settled
+	armed        int64     // clock when timer calls tick; 0: never
+	watched      uint64    // place of the first of the flight and tasks ended, and bytes moved on the data connection, when tick last saw a change
 	watchedBytes int64
 	watchedSince int64 // clock then
 	receiving    bool  // a large result is being read
@@ -82,6 +99,8 @@ type link struct {
 type flying struct {
 	task
 	recalled bool
+	piece    piece    // of the arena, with its argument
+	run      *sentRun // of a run, whose outcomes come bit by bit; recalled when none is to come
 }
 
 // placement is a task and its place in the ring.
@@ -90,11 +109,12 @@ type placement struct {
 	room    []byte
 	large   bool
 	attempt int
+	piece   piece // instead: of the arena
 }
 
-func newLink(p *Pool, process *spawn.Process, s *shared, data, control *os.File) (*link, error) {
+func newLink(p *Pool, process *spawn.Process, s *shared, a *arena, data, control *os.File) (*link, error) {
 	l := &link{
-		pool: p, process: process, shared: s, target: 1, patience: max(p.options.Grace, stallTime),
+		pool: p, process: process, shared: s, arena: a, target: 1, patience: max(p.options.Grace, stallTime),
 		taken: make(chan struct{}), vacated: make(chan struct{}),
 		tasks:   ringWriter{ring: s.tasks(), tail: s.word(wordTaskTail), head: s.word(wordTaskHead)},
 		results: ringReader{ring: s.results(), tail: s.word(wordResultTail), head: s.word(wordResultHead)},
@@ -111,6 +131,8 @@ func newLink(p *Pool, process *spawn.Process, s *shared, data, control *os.File)
 	}
 	l.timer = time.AfterFunc(time.Hour, l.tick)
 	l.timer.Stop()
+	l.trimmer = time.AfterFunc(time.Hour, l.trim)
+	l.trimmer.Stop()
 	return l, nil
 }
 
@@ -119,7 +141,7 @@ func newLink(p *Pool, process *spawn.Process, s *shared, data, control *os.File)
 func (l *link) fill() {
 	l.mu.Lock()
 	wake := false
-	if !l.leaving && l.retiring == "" && !l.streaming && l.condemned == nil && l.fault == nil {
+	if !l.leaving && l.retiring == "" && !l.streaming && !l.trimming && l.condemned == nil && l.fault == nil {
 		wake = l.sendLocked()
 	}
 	l.mu.Unlock()
@@ -130,24 +152,31 @@ func (l *link) fill() {
 
 // sendLocked moves tasks from the queue into the ring. It reports whether the worker must be woken.
 func (l *link) sendLocked() (wake bool) {
-	room := l.target - l.flight.len()
+	room, spare := l.target-l.aloft, 2-l.aloft
 	if most := l.pool.options.MaxTasksPerChild; most > 0 {
-		room = min(room, most-l.sent)
+		room, spare = min(room, most-l.sent), min(spare, most-l.sent)
 	}
-	if room <= 0 {
+	if room <= 0 && spare <= 0 {
 		return false
 	}
-	if err := l.pool.take(l, room); err != nil {
+	if err := l.pool.take(l, room, spare); err != nil {
 		l.blameLocked(err)
 	}
 	if len(l.placed) == 0 {
 		return false
 	}
 	if l.flight.len() == 0 {
-		l.since = clock()
-		l.watched, l.watchedSince = l.base, l.since
+		l.since, l.fresh = clock(), true
+		l.watched, l.watchedSince = l.base+l.ended, l.since
 	}
 	for _, t := range l.placed {
+		l.sent += t.count()
+		l.aloft += t.count()
+		if t.task.run > 0 {
+			l.shared.send(l.base + uint64(l.flight.len()))
+			l.flight.pushBack(flying{task: t.task, run: l.launchLocked(t.task, t.room)})
+			continue
+		}
 		if t.job.hooked() {
 			l.listenLocked()
 		}
@@ -162,16 +191,19 @@ func (l *link) sendLocked() (wake bool) {
 			binary.NativeEndian.PutUint64(t.room, uint64(t.attempt))
 			t.room = t.room[attemptSize:]
 		}
-		if t.large {
+		switch {
+		case t.piece.size > 0:
+			l.ship(t)
+		case t.large:
 			l.streaming = true
-			l.goroutines.Go(func() { l.stream(t.arg) })
-		} else {
+			arg := t.encoded()
+			l.goroutines.Go(func() { l.stream(arg) })
+		default:
 			copy(t.room, t.arg)
 		}
 		l.shared.send(l.base + uint64(l.flight.len()))
-		l.flight.pushBack(flying{task: t.task})
+		l.flight.pushBack(flying{task: t.task, piece: t.piece})
 	}
-	l.sent += len(l.placed)
 	if most := l.pool.options.MaxTasksPerChild; most > 0 && l.sent >= most {
 		l.expectLocked(ExitTasks)
 	}
@@ -192,25 +224,38 @@ func (l *link) stream(arg []byte) {
 	l.fill()
 }
 
-// take moves up to room tasks from the queue to l.placed, with their places in the ring. A link that has
+// take moves up to room tasks, or to spare where they are large, from the queue to l.placed, with their places in the ring. A link that has
 // nothing to do and finds nothing is kept among the idle ones. It is called with l.mu held.
-func (p *Pool) take(l *link, room int) error {
+func (p *Pool) take(l *link, room, spare int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for len(l.placed) < room && p.queue.len() > 0 {
-		t := p.queue.at(0)
-		if t.job.withdrawn {
+	for p.queue.len() > 0 && l.flight.len()+len(l.placed) < maxAhead {
+		if p.queue.at(0).job.withdrawn {
 			p.popLocked()
 			continue
 		}
-		large := deadlineSize+attemptSize+traceRoom(t.job.trace())+len(t.arg) > l.tasks.largest()
-		if large && l.flight.len()+len(l.placed) > 0 {
+		if room <= 0 && (spare <= 0 || !l.isSecond(p.queue.at(0))) {
+			break
+		}
+		t, rest, ok := l.portion(p.queue.at(0), room)
+		if !ok {
+			break
+		}
+		large := l.isLarge(&t)
+		at, shipped := piece{}, false
+		if large {
+			at, shipped = l.berth(&t)
+		}
+		if large && !shipped && l.flight.len()+len(l.placed) > 0 || !shipped && room <= 0 {
 			break // it is sent to a worker that will read it at once
 		}
 		attempt := t.job.attempt(t.index)
-		place, err := l.tasks.reserve(l.recordOf(t, large, attempt))
+		place, err := l.tasks.reserve(l.recordOf(&t, large, shipped, attempt))
 		if err != nil {
 			return err
+		}
+		if place == nil {
+			l.outgoing.give(at)
 		}
 		if place == nil && l.flight.len()+len(l.placed) == 0 {
 			return errCorrupt // everything was answered, so the ring must be empty
@@ -218,10 +263,15 @@ func (p *Pool) take(l *link, room int) error {
 		if place == nil {
 			break
 		}
-		taken, _ := p.popLocked()
-		p.inflight++
-		l.placed = append(l.placed, placement{task: taken, room: place, large: large, attempt: attempt})
-		if large {
+		p.shiftLocked(rest)
+		p.inflight += t.count()
+		room -= t.count()
+		spare -= t.count()
+		if t.run > 0 {
+			l.runsPlaced++
+		}
+		l.placed = append(l.placed, placement{task: t, room: place, large: large, attempt: attempt, piece: at})
+		if large && !shipped {
 			break
 		}
 	}
@@ -237,11 +287,17 @@ func (p *Pool) take(l *link, room int) error {
 }
 
 // recordOf returns the payload size and the meta word of a task's record.
-func (l *link) recordOf(t *task, large bool, attempt int) (size int, meta uint32) {
+func (l *link) recordOf(t *task, large, shipped bool, attempt int) (size int, meta uint32) {
 	meta = t.job.entry.index
-	if large {
+	if t.run > 0 {
+		return runHeader + len(t.arg), meta | flagRun
+	}
+	switch {
+	case shipped:
+		size, meta = pieceSize, meta|flagArena
+	case large:
 		meta |= flagLarge
-	} else {
+	default:
 		size = len(t.arg)
 	}
 	if trace := t.job.trace(); trace != nil {
@@ -264,14 +320,23 @@ func (l *link) recallLocked(from int, wanted func(task) bool) []task {
 	var recalled []task
 	for i := from; i < l.flight.len(); i++ {
 		f := l.flight.at(i)
-		if f.recalled || wanted != nil && !wanted(f.task) || !l.shared.recall(l.base+uint64(i)) {
+		if f.recalled || wanted != nil && !wanted(f.task) {
+			continue
+		}
+		if f.run != nil {
+			if back, ok := l.recallRunLocked(f); ok {
+				recalled = append(recalled, back)
+			}
+			continue
+		}
+		if !l.shared.recall(l.base + uint64(i)) {
 			continue
 		}
 		f.recalled = true
 		recalled = append(recalled, f.task)
 		f.task = task{}
 	}
-	l.sent -= len(recalled)
+	l.sent -= tally(recalled)
 	return recalled
 }
 
@@ -285,7 +350,7 @@ func (l *link) stats() WorkerStats {
 		if f := l.flight.at(0); !f.recalled {
 			s.Function = f.job.entry.name
 		}
-		if l.shared.claimed(l.base) {
+		if l.begunLocked(l.flight.at(0), l.base) {
 			s.Age = max(0, time.Duration(clock()-l.claimedAtLocked()))
 			s.Progress = l.progressLocked()
 		}

@@ -48,6 +48,10 @@ func (f *Function[A, R]) newMap(ctx context.Context, p Runner, tasks int) (*mapJ
 
 // feed encodes inputs and hands them to the queue. What cannot be encoded or submitted fails on its own.
 func (f *Function[A, R]) feed(ctx context.Context, m *mapJob[R], inputs []A) {
+	if m.job.packs {
+		f.feedRuns(ctx, m, inputs)
+		return
+	}
 	batch := min(feedTasks, len(inputs))
 	if most := m.job.pool.settings().QueueTasks; most > 0 { // a hosted pool's is its own affair
 		batch = min(batch, most)
@@ -93,11 +97,20 @@ func (m *mapJob[R]) place(index int, o outcome) {
 		err = decodeInto(m.codec, o, &m.values[index])
 	}
 	if err != nil {
-		m.mu.Lock()
-		m.failed = append(m.failed, &TaskError{Index: index, Err: err})
-		m.mu.Unlock()
+		m.fail(index, err)
 	}
-	if m.left.Add(-1) > 0 {
+	m.ended(1)
+}
+
+func (m *mapJob[R]) fail(index int, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.failed = append(m.failed, &TaskError{Index: index, Err: err})
+}
+
+// ended takes it that so many more tasks have ended.
+func (m *mapJob[R]) ended(tasks int) {
+	if m.left.Add(-int64(tasks)) > 0 {
 		return
 	}
 	if len(m.failed) == 0 {
@@ -106,4 +119,27 @@ func (m *mapJob[R]) place(index int, o outcome) {
 	}
 	slices.SortFunc(m.failed, func(a, b *TaskError) int { return a.Index - b.Index })
 	m.result.settle(m.values, &MapError{Tasks: len(m.values), Failed: m.failed})
+}
+
+func (m *mapJob[R]) settleRun(index, count int, run []byte) {
+	if m.job.entry.resultPacking > 0 {
+		m.codec.CopyFixed(m.values[index:index+count], run)
+		m.ended(count)
+		return
+	}
+	for i := range count {
+		element, rest, failed, err := cutRun(run)
+		switch {
+		case err != nil:
+		case failed:
+			err = failure(m.job, element).err
+		default:
+			err = decodeInto(m.codec, outcome{value: element}, &m.values[index+i])
+		}
+		if err != nil {
+			m.fail(index+i, err)
+		}
+		run = rest
+	}
+	m.ended(count)
 }

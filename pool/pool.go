@@ -210,7 +210,7 @@ func (p *Pool) abandon(reason error) {
 		}
 	}
 	dropped = append(dropped, p.unrestAllLocked()...)
-	p.outcomes[Abandoned] += uint64(len(dropped))
+	p.outcomes[Abandoned] += uint64(tally(dropped))
 	for _, w := range p.waiters {
 		w.err = p.reason
 		close(w.granted)
@@ -220,7 +220,7 @@ func (p *Pool) abandon(reason error) {
 	p.checkQuietLocked()
 	p.mu.Unlock()
 	for _, t := range dropped {
-		t.job.settle(t.index, outcome{kind: Abandoned, err: reason})
+		t.settle(outcome{kind: Abandoned, err: reason})
 	}
 }
 

@@ -12,13 +12,16 @@ import (
 type answer struct {
 	kind    uint32
 	payload []byte
+	shared  bool    // payload lies in the arena, where the worker may change it
 	report  *report // the task's last one, if it is sent along
 }
 
 // verdict is an outcome on its way to its job.
 type verdict struct {
 	task
-	outcome
+	outcome        // of one task, or of each in a run
+	packed  []byte // instead: what became of each in a run
+	failed  int    // how many of those are errors
 }
 
 // serve takes results and sends tasks until the worker is gone. When it returns, nothing more comes.
@@ -66,7 +69,7 @@ func (l *link) wait(taken int) bool {
 	sleeps := l.shared.word(wordLinkSleeps)
 	sleeps.Store(1)
 	defer sleeps.Store(0)
-	if !l.results.empty() {
+	if !l.results.empty() || l.ripe() {
 		return true
 	}
 	l.parked.Store(true)
@@ -118,8 +121,12 @@ func (l *link) drain() (int, error) {
 	total := 0
 	for {
 		span, err := l.results.span()
-		if err != nil || len(span) == 0 {
+		if err != nil {
 			return total, err
+		}
+		if len(span) == 0 {
+			n, err := l.harvest()
+			return total + n, err
 		}
 		l.collectLogs() // what the tasks logged whose results these are is there by now
 		l.scratch = append(l.scratch[:0], span...)
@@ -127,14 +134,17 @@ func (l *link) drain() (int, error) {
 		if used == 0 && err == nil {
 			err = errCorrupt // it was no skip a moment ago
 		}
-		total += len(l.answers)
-		matchErr := l.match()
+		n, matchErr := l.match()
+		total += n
 		l.results.release(used)
 		l.pool.settle(l.verdicts)
 		clear(l.verdicts)
 		if len(l.held) > 0 {
 			l.dismiss()
 		}
+		l.returnResults()
+		l.pool.requeue(l.again)
+		l.again = nil
 		if err = errors.Join(matchErr, err); err != nil {
 			return total, err
 		}
@@ -157,7 +167,12 @@ func (l *link) parse(span []byte) (used int, err error) {
 			used += r.size
 			continue
 		}
-		a := answer{kind: r.meta &^ resultLarge, payload: r.payload}
+		a := answer{kind: r.meta &^ (resultLarge | resultArena), payload: r.payload}
+		if r.meta&resultArena != 0 {
+			if err := l.openResult(&a); err != nil {
+				return used, err
+			}
+		}
 		if r.meta&resultLarge != 0 {
 			if len(l.answers) > 0 {
 				return used, nil
@@ -200,25 +215,32 @@ func (l *link) setReceiving(receiving bool) {
 	}
 }
 
-// match finds the tasks in flight that the answers are for, and makes verdicts of them. When an answer does not fit,
-// those before it count.
-func (l *link) match() error {
+// match finds the tasks in flight that the answers are for, and makes verdicts of them, and returns how many there are.
+// When an answer does not fit, those before it count.
+func (l *link) match() (n int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.verdicts = l.verdicts[:0]
+	l.verdicts, l.packed = l.verdicts[:0], l.packed[:0]
+	before := l.ended
 	defer func() {
-		l.ended += uint64(len(l.verdicts))
-		l.paceLocked(len(l.verdicts))
+		n = int(l.ended - before)
+		l.paceLocked(n)
 		if l.flight.len() > 0 {
 			l.armLocked(tickEvery)
 		}
 	}()
 	for _, a := range l.answers {
 		if l.flight.len() == 0 {
-			return fmt.Errorf("%w: a result without a task", errCorrupt)
+			return 0, fmt.Errorf("%w: a result without a task", errCorrupt)
+		}
+		if l.flight.at(0).run != nil {
+			if err := l.overLocked(a); err != nil {
+				return 0, err
+			}
+			continue
 		}
 		if l.flight.at(0).recalled != (a.kind == resultRecalled) {
-			return fmt.Errorf("%w: a task was passed over that was not recalled, or run though it was", errCorrupt)
+			return 0, fmt.Errorf("%w: a task was passed over that was not recalled, or run though it was", errCorrupt)
 		}
 		if f := l.flight.at(0); a.report != nil && !f.recalled {
 			f.job.report(l, f.index, a.report)
@@ -226,10 +248,16 @@ func (l *link) match() error {
 		f := l.flight.popFront()
 		sequence := l.base
 		l.base++
+		l.aloft--
 		if f.recalled {
+			l.outgoing.give(f.piece)
 			continue
 		}
-		v := verdict{f.task, l.judgeLocked(sequence, f.task, a)}
+		l.ended++
+		a.keep(f.job)
+		l.settling = l.settling || a.shared
+		v := verdict{task: f.task, outcome: l.judgeLocked(sequence, f.task, a)}
+		l.outgoing.give(f.piece)
 		if v.kind == TimedOut && v.mayRepeat() {
 			l.ousted = ExitTimedOut
 			l.held = append(l.held, v) // what it had started may go on: the worker goes first
@@ -237,7 +265,7 @@ func (l *link) match() error {
 		}
 		l.verdicts = append(l.verdicts, v)
 	}
-	return nil
+	return 0, nil
 }
 
 // judgeLocked makes an outcome of an answer.
@@ -255,16 +283,9 @@ func (l *link) judgeLocked(sequence uint64, t task, a answer) outcome {
 	}
 	switch a.kind {
 	case resultValue:
-		return outcome{kind: Done, value: a.payload}
+		return outcome{kind: Done, value: a.payload, shared: a.shared}
 	case resultError:
-		failure, err := wire.DecodeError(a.payload)
-		if err != nil {
-			return outcome{kind: Failed, err: fmt.Errorf("pool: cannot decode the task's error: %w", err)}
-		}
-		if cause := t.job.cause(); cause != nil {
-			return outcome{kind: Cancelled, err: cause}
-		}
-		return outcome{kind: Failed, err: failure}
+		return failure(t.job, a.payload)
 	}
 	return outcome{kind: Failed, err: fmt.Errorf("pool: the worker answered with an unknown kind %d", a.kind)}
 }
@@ -273,17 +294,27 @@ func (l *link) judgeLocked(sequence uint64, t task, a answer) outcome {
 // enough that nothing waits long behind another.
 const (
 	aheadTime  = int64(time.Millisecond)
+	mostAhead  = 1 << 13 // tasks that are so short that it is less than that
+	shortTask  = int64(10 * time.Microsecond)
 	timedBelow = 16 // links that send less than this ahead have their tasks' beginnings written down
 )
 
 // paceLocked adapts how many tasks may be in flight to how long they take: it doubles at the most, and falls
-// to one at once when a task takes longer than aheadTime.
+// to one at once when a task takes longer than aheadTime. The wake of a worker that slept is no task's time; and when many
+// short tasks seem to take longer than those before, the worker has most likely waited for a processor.
 func (l *link) paceLocked(ended int) {
 	now := clock()
 	if ended > 0 {
+		if l.fresh {
+			l.since, l.fresh = l.claimedAtLocked(), false
+		}
 		each := max(1, (now-l.since)/int64(ended))
 		before := l.target
-		l.target = int(max(1, min(aheadTime/each, 2*int64(l.target), maxAhead)))
+		least := int64(1)
+		if each < shortTask {
+			least = int64(l.target / 4)
+		}
+		l.target = int(max(1, least, min(aheadTime/each, 2*int64(l.target), mostAhead)))
 		l.pool.ahead.Add(int64(l.target - before))
 	}
 	l.since = now
@@ -295,13 +326,21 @@ func (p *Pool) conclude(verdicts []verdict) {
 		return
 	}
 	p.mu.Lock()
-	p.inflight -= len(verdicts)
 	for i := range verdicts {
-		p.outcomes[verdicts[i].kind]++
+		v := &verdicts[i]
+		n := v.count()
+		p.inflight -= n
+		p.outcomes[v.kind] += uint64(n - v.failed)
+		p.outcomes[Failed] += uint64(v.failed)
 	}
 	p.checkQuietLocked()
 	p.mu.Unlock()
 	for i := range verdicts {
-		verdicts[i].job.settle(verdicts[i].index, verdicts[i].outcome)
+		v := &verdicts[i]
+		if v.packed != nil {
+			v.job.sink.(runSink).settleRun(v.index, v.task.run, v.packed)
+			continue
+		}
+		v.task.settle(v.outcome)
 	}
 }

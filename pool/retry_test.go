@@ -312,3 +312,25 @@ var flaky = pool.RegisterNamed("example.flaky", func(ctx context.Context, _ int)
 	}
 	return fmt.Sprintf("attempt %d", pool.Attempt(ctx)), nil
 })
+
+var attempts = pool.RegisterNamed("test.attempts", func(ctx context.Context, _ int) (int, error) { return pool.Attempt(ctx), nil })
+
+// A task that is not run again has its first attempt, however it travels.
+func TestAttemptIsTheFirst(t *testing.T) {
+	p := newPool(t, &pool.Options{Workers: 1})
+	numbers, err := attempts.Map(t.Context(), p, make([]int, 1000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, n := range numbers {
+		if n != 1 {
+			t.Fatalf("task %d of a Map: attempt %d", i, n)
+		}
+	}
+	if n, err := attempts.Idempotent().Apply(t.Context(), p, 0); n != 1 || err != nil {
+		t.Errorf("a task of its own: attempt %d, %v", n, err)
+	}
+	if n := pool.Attempt(t.Context()); n != 0 {
+		t.Errorf("no task: attempt %d", n)
+	}
+}

@@ -172,10 +172,11 @@ func (s *seat) hire() (_ *link, err error) {
 	if err != nil {
 		return nil, errors.Join(joinClose(err, files...), memory.close())
 	}
-	l, err := s.connect(memory, &files)
+	large := newArena()
+	l, err := s.connect(memory, large, &files)
 	if err = joinClose(err, files...); err != nil {
 		logs.flush()
-		return nil, errors.Join(err, memory.close())
+		return nil, errors.Join(err, memory.close(), large.close())
 	}
 	l.forwardLogs(logs)
 	return l, nil
@@ -183,8 +184,11 @@ func (s *seat) hire() (_ *link, err error) {
 
 // connect makes the sockets of a link and starts the worker at their other ends. What is to be closed is
 // appended to files.
-func (s *seat) connect(memory *shared, files *[]*os.File) (*link, error) {
+func (s *seat) connect(memory *shared, large *arena, files *[]*os.File) (*link, error) {
 	memories := slices.Clone(*files)
+	if large != nil {
+		memories = append(memories, large.file)
+	}
 	data, theirData, err := socketPair("data")
 	if err != nil {
 		return nil, err
@@ -206,7 +210,7 @@ func (s *seat) connect(memory *shared, files *[]*os.File) (*link, error) {
 	if err != nil {
 		return nil, joinClose(err, data, control)
 	}
-	l, err := newLink(s.pool, process, memory, data, control)
+	l, err := newLink(s.pool, process, memory, large, data, control)
 	if err != nil {
 		kill, cancel := context.WithTimeout(context.Background(), killTime)
 		defer cancel()

@@ -17,6 +17,7 @@ const (
 	wordWorkerSleeps = 4 * 64  // 1 while the worker waits for a doorbell
 	wordLinkSleeps   = 5 * 64  // 1 while the link waits for a doorbell
 	wordClaimedAt    = 6 * 64  // worker: when it claimed its task, monotonic nanoseconds
+	wordLargeTaken   = 7 * 64  // link: results taken from the arena
 	wordReports      = 12 * 64 // worker: how many reports of progress it has made; see progress.go for where they are
 	wordWantReport   = 13 * 64 // 1 while the link waits to be told of one
 	slotsAt          = 4096
@@ -24,7 +25,7 @@ const (
 	ringBytes        = 256 << 10
 	tasksAt          = slotsAt + 8*slotCount
 	resultsAt        = tasksAt + ringBytes
-	sharedBytes      = resultsAt + ringBytes
+	sharedBytes      = runsAt + runBlocks*runBlock
 	maxAhead         = slotCount / 2 // tasks a link may have under way
 	claimBits        = 2
 	taskSent         = 0 // the state of a task, in the low bits of its slot
@@ -34,7 +35,8 @@ const (
 	flagTimed        = 1 << 30 // task: the worker writes down when it claims it
 	flagDeadline     = 1 << 29 // task: the payload begins with how long it may run, in nanoseconds, 8 bytes
 	flagTrace        = 1 << 28 // task: the payload, behind that, begins with a trace; see putTrace
-	flagAgain        = 1 << 27 // task: then comes which attempt it is, if it is not the first, 8 bytes
+	flagArena        = 1 << 27 // task: the payload, or what follows those, says where in the arena it is
+	flagAgain        = 1 << 25 // task: behind those comes which attempt it is, if it is not the first, 8 bytes
 	functionMask     = flagAgain - 1
 	deadlineSize     = 8
 	attemptSize      = 8
@@ -43,6 +45,7 @@ const (
 	resultRecalled   = 2
 	resultReport     = 16     // no result, but the last report of progress before the one that follows
 	resultLarge      = 1 << 8 // the payload comes as a frame on the data connection
+	resultArena      = 1 << 9 // the payload says where in the arena it is
 )
 
 // shared is one process's mapping of that memory.
@@ -106,4 +109,4 @@ func (s *shared) resultsWait() bool {
 }
 
 func (s *shared) tasks() []byte   { return s.memory[tasksAt:resultsAt:resultsAt] }
-func (s *shared) results() []byte { return s.memory[resultsAt:sharedBytes:sharedBytes] }
+func (s *shared) results() []byte { return s.memory[resultsAt:runsAt:runsAt] }

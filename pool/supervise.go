@@ -46,11 +46,17 @@ func (l *link) tick() {
 	}
 	l.goroutines.Add(1)
 	defer l.goroutines.Done()
+	var verdicts []verdict
+	if l.parked.Load() && l.ripeLocked() { // the worker was stopped before it could ring
+		var buffer []byte
+		verdicts, _ = l.harvestLocked(l.flight.at(0), nil, &buffer) // serve finds out what is wrong
+	}
 	recalled, next := l.inspectLocked(clock())
 	if next > 0 {
 		l.armLocked(next)
 	}
 	l.mu.Unlock()
+	l.pool.settle(verdicts)
 	l.pool.requeue(recalled)
 }
 
@@ -65,8 +71,8 @@ func (l *link) inspectLocked(now int64) (recalled []task, next time.Duration) {
 	if l.flight.len() == 0 {
 		return nil, 0
 	}
-	if moved := l.moved.count.Load(); l.base != l.watched || moved != l.watchedBytes {
-		l.watched, l.watchedBytes, l.watchedSince = l.base, moved, now
+	if moved := l.moved.count.Load(); l.base+l.ended != l.watched || moved != l.watchedBytes {
+		l.watched, l.watchedBytes, l.watchedSince = l.base+l.ended, moved, now
 	}
 	still := time.Duration(now - l.watchedSince)
 	head := l.flight.at(0)
@@ -77,7 +83,7 @@ func (l *link) inspectLocked(now int64) (recalled []task, next time.Duration) {
 			return nil, 0
 		}
 		return nil, tickEvery // serve is about to take them
-	case l.receiving || head.recalled || !l.shared.claimed(l.base):
+	case l.receiving || head.recalled || !l.begunLocked(head, l.base):
 		if still > l.patience {
 			l.blameLocked(errStalled)
 			return nil, 0
@@ -87,7 +93,7 @@ func (l *link) inspectLocked(now int64) (recalled []task, next time.Duration) {
 		}
 		return recalled, tickEvery
 	}
-	recalled, next = l.relieveLocked(1, still)
+	recalled, next = l.relieveLocked(1-btoi(head.run != nil), still)
 	if l.condemned != nil {
 		return recalled, next
 	}
@@ -230,7 +236,7 @@ func (l *link) cancel(j *job, cause error) {
 	l.pool.requeue(recalled)
 	verdicts := make([]verdict, len(dropped))
 	for i, t := range dropped {
-		verdicts[i] = verdict{t, outcome{kind: Cancelled, err: cause}}
+		verdicts[i] = verdict{task: t, outcome: outcome{kind: Cancelled, err: cause}}
 	}
 	l.pool.conclude(verdicts)
 }

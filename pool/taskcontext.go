@@ -4,19 +4,21 @@ import (
 	"context"
 	"errors"
 	stdsync "sync"
+	"sync/atomic"
 	"time"
 )
 
 // taskContext is the context of one task in its worker. One is made for each task, so it costs one small
-// allocation until somebody asks for its channel. It has an AfterFunc method, so that contexts derived from it
-// need no goroutine.
+// allocation until somebody asks for its channel; those of a run share one until a task has used it. It has an
+// AfterFunc method, so that contexts derived from it need no goroutine.
 type taskContext struct {
 	parent   context.Context // the worker's, with the trace if there is one, for values
 	sequence uint64
-	function uint32    // its index in the table
-	nextID   int32     // of callbacks; guarded by mu
-	attempt  int32     // from 1 on
-	deadline time.Time // zero for none; set before the task runs
+	function uint32      // its index in the table
+	nextID   int32       // of callbacks; guarded by mu
+	repeats  int32       // how many attempts of the task there were before
+	deadline time.Time   // zero for none; set before the task runs
+	touched  atomic.Bool // the task may have kept hold of it
 
 	mu        stdsync.Mutex // guards the fields below
 	err       error         // nil, context.Canceled or errEnded
@@ -34,6 +36,7 @@ func (c *taskContext) Deadline() (time.Time, bool) { return c.deadline, !c.deadl
 
 func (c *taskContext) Value(key any) any {
 	if key == any(taskKey{}) {
+		c.touched.Store(true)
 		return c
 	}
 	return c.parent.Value(key)
@@ -52,12 +55,13 @@ func taskOf(ctx context.Context) *taskContext {
 // says. For a context that is not a task's, nor derived from one, it is 0. It does not block.
 func Attempt(ctx context.Context) int {
 	if c := taskOf(ctx); c != nil {
-		return int(c.attempt)
+		return int(c.repeats) + 1
 	}
 	return 0
 }
 
 func (c *taskContext) Err() error {
+	c.touched.Store(true)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
@@ -67,6 +71,7 @@ func (c *taskContext) Err() error {
 }
 
 func (c *taskContext) Done() <-chan struct{} {
+	c.touched.Store(true)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -80,6 +85,7 @@ func (c *taskContext) Done() <-chan struct{} {
 
 // AfterFunc calls fn in its own goroutine when the context ends, unless stop was called first.
 func (c *taskContext) AfterFunc(fn func()) (stop func() bool) {
+	c.touched.Store(true)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
@@ -117,6 +123,7 @@ func (c *taskContext) ended() bool {
 }
 
 func (c *taskContext) finish(reason error) {
+	c.touched.Store(true)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	over := c.err != nil

@@ -32,13 +32,17 @@ type worker struct {
 	data    *wire.Conn
 	control *wire.Conn
 	largest int64
+	arena   *arena // for large payloads; nil for none
+	sending landing
+	ballast []byte // see settleHeap
 
 	sequence uint64 // of the next record
 	output   []byte // the encoded result
 	early    []byte // a large argument that came before its record was looked at
 	patience patience
 	litter   litter
-	running  int // while user code runs in loop's goroutine: the size of its record, else 0
+	running  int    // while user code runs in loop's goroutine: the size of its record, else 0
+	batch    *batch // the run that is under way, if one is
 
 	reports reports
 
@@ -61,10 +65,16 @@ func work(ctx context.Context, c *spawn.Child) error {
 		return err
 	}
 	serving.Store(w)
+	more := c.Files[min(len(c.Files), ownFiles):]
 	if s.Logs {
-		if err := w.forwardLogs(c.Files[ownFiles:], slog.Level(s.LogLevel)); err != nil {
+		own := min(1, len(more))
+		if err := w.forwardLogs(more[:own], slog.Level(s.LogLevel)); err != nil {
 			return err
 		}
+		more = more[own:]
+	}
+	if err := w.openArena(more); err != nil {
+		return err
 	}
 	if err := initialize(ctx, &s); err != nil {
 		return err
@@ -80,7 +90,8 @@ func work(ctx context.Context, c *spawn.Child) error {
 	return <-ended
 }
 
-// ownFiles is how many files a worker has for its conversation with the link. One more is for log records.
+// ownFiles is how many files a worker has for its conversation with the link. One more may be for log records, and one for
+// large payloads.
 const ownFiles = 3
 
 func newWorker(ctx context.Context, files []*os.File, largest int64) (*worker, error) {
@@ -138,10 +149,13 @@ func (w *worker) listen() {
 // another goroutine goes on.
 func (w *worker) run(ended chan<- error) {
 	defer func() {
-		if w.running > 0 {
+		switch {
+		case w.batch != nil:
+			w.batch.exited()
+			go w.run(ended)
+		case w.running > 0:
 			w.ran()
-			err := w.answerError(errors.New("pool: the task ended its goroutine by runtime.Goexit"))
-			if err != nil {
+			if err := w.answerError(errGoexited); err != nil {
 				ended <- err
 				return
 			}
@@ -153,6 +167,11 @@ func (w *worker) run(ended chan<- error) {
 
 // loop takes records from the ring, one by one.
 func (w *worker) loop() error {
+	if w.batch != nil {
+		if err := w.resume(); err != nil {
+			return err
+		}
+	}
 	for !w.stopping.Load() {
 		span, err := w.tasks.span()
 		if err != nil {
@@ -180,6 +199,9 @@ func (w *worker) loop() error {
 
 // take claims the task of a record, unless it was recalled, and runs it.
 func (w *worker) take(r record) error {
+	if r.meta&flagRun != 0 {
+		return w.takeRun(r)
+	}
 	arg, deadline := r.payload, time.Duration(0)
 	if r.meta&flagDeadline != 0 {
 		if len(arg) < deadlineSize {
@@ -194,12 +216,18 @@ func (w *worker) take(r record) error {
 			return err
 		}
 	}
-	attempt := int32(1)
+	repeats := int32(0)
 	if r.meta&flagAgain != 0 {
 		if len(arg) < attemptSize {
 			return errCorrupt
 		}
-		attempt, arg = int32(binary.NativeEndian.Uint64(arg)), arg[attemptSize:]
+		repeats, arg = int32(binary.NativeEndian.Uint64(arg)-1), arg[attemptSize:]
+	}
+	if r.meta&flagArena != 0 {
+		var err error
+		if arg, err = w.largeArgument(arg); err != nil {
+			return err
+		}
 	}
 	if r.meta&flagLarge != 0 {
 		var err error
@@ -210,7 +238,7 @@ func (w *worker) take(r record) error {
 			return err
 		}
 	}
-	c := &taskContext{parent: parent, sequence: w.sequence, function: r.meta & functionMask, attempt: attempt}
+	c := &taskContext{parent: parent, sequence: w.sequence, function: r.meta & functionMask, repeats: repeats}
 	w.current.Store(c) // before the claim, so that whoever sees that can cancel
 	if w.stopping.Load() {
 		return nil
@@ -242,7 +270,7 @@ func (w *worker) perform(c *taskContext, r record, arg []byte) error {
 		w.litter.look(arg)
 	}
 	w.running = r.size
-	output, err := e.run(c, arg, w.output[:0])
+	output, raw, err := e.run(c, arg, w.output[:0])
 	w.ran()
 	if err != nil && w.ctx.Err() != nil {
 		return w.interrupted(e)
@@ -253,8 +281,11 @@ func (w *worker) perform(c *taskContext, r record, arg []byte) error {
 	if e.holds {
 		w.litter.look(output)
 	}
+	if raw && int64(len(output)) <= w.largest-wire.BytesHeader {
+		return w.answerBytes(output)
+	}
 	w.output = output
-	if int64(len(output)) > w.largest {
+	if raw || int64(len(output)) > w.largest {
 		w.output = nil
 		discardResult(e, output)
 		return w.answerError(fmt.Errorf("%w: %s: the result is %d bytes, MaxPayload is %d", ErrTaskTooLarge, e.name, len(output), w.largest))

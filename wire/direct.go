@@ -197,7 +197,7 @@ func readBytes(src []byte) ([]byte, []byte, error) {
 	if err != nil {
 		return nil, src, err
 	}
-	return append(make([]byte, 0, len(view)), view...), rest, nil
+	return cloneBytes(view), rest, nil
 }
 
 func readString(src []byte) (string, []byte, error) {

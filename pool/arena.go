@@ -1,0 +1,104 @@
+package pool
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+)
+
+// An arena is memory that a link shares with its worker for payloads that are too large for the rings: one half for
+// arguments, which the link writes, one for results. Pages take memory when they are first written; the same
+// ones are written again and again, since a payload goes to the lowest place where it fits. A payload stays where it is
+// until its reader is done with it, and what finds no room travels as a frame.
+type arena struct {
+	file    *os.File // the link's, to give memory back
+	memory  []byte
+	args    []byte
+	results []byte
+}
+
+// pieceSize is how much a record says of a payload in an arena: its place and its length, 8 bytes each.
+const pieceSize = 16
+
+// newArena makes an arena, for a worker to inherit its file, or none where that cannot be.
+func newArena() *arena {
+	if arenaHalf == 0 {
+		return nil
+	}
+	file, err := anonymousFile("multiproc-large", 2*arenaHalf)
+	if err != nil {
+		return nil
+	}
+	a, err := mapArena(file)
+	if err != nil {
+		_ = file.Close() // large payloads travel as frames then
+		return nil
+	}
+	a.file = file
+	return a
+}
+
+func mapArena(file *os.File) (*arena, error) {
+	memory, err := mapFile(file, 2*arenaHalf)
+	if err != nil {
+		return nil, fmt.Errorf("pool: cannot map the memory for large payloads: %w", err)
+	}
+	return &arena{memory: memory, args: memory[:arenaHalf:arenaHalf], results: memory[arenaHalf:]}, nil
+}
+
+// close gives the memory up. An arena that is nil has none.
+func (a *arena) close() error {
+	if a == nil {
+		return nil
+	}
+	err := unmap(a.memory)
+	if a.file != nil {
+		err = errors.Join(err, a.file.Close())
+	}
+	return err
+}
+
+// piece is a part of an arena's half that is in use.
+type piece struct{ at, size int }
+
+// pieces are those in use, by place.
+type pieces []piece
+
+// alignPiece keeps payloads in pages of their own.
+const alignPiece = 4 << 10
+
+// take finds the lowest place for size bytes below limit.
+func (p *pieces) take(size, limit int) (piece, bool) {
+	at, i := 0, 0
+	for ; i < len(*p) && (*p)[i].at-at < size; i++ {
+		at = ((*p)[i].at + (*p)[i].size + alignPiece - 1) &^ (alignPiece - 1)
+	}
+	if size > limit-at {
+		return piece{}, false
+	}
+	made := piece{at, size}
+	*p = slices.Insert(*p, i, made)
+	return made, true
+}
+
+// give gives a piece back.
+func (p *pieces) give(done piece) {
+	if i := slices.Index(*p, done); i >= 0 {
+		*p = slices.Delete(*p, i, i+1)
+	}
+}
+
+// wherePiece appends what a record says of a payload in an arena.
+func wherePiece(dst []byte, at, size uint64) []byte {
+	return binary.NativeEndian.AppendUint64(binary.NativeEndian.AppendUint64(dst, at), size)
+}
+
+// pieceOf returns the memory of a piece that another process has named, if it lies in half.
+func pieceOf(half []byte, at, size uint64) ([]byte, error) {
+	if at > uint64(len(half)) || size > uint64(len(half))-at {
+		return nil, fmt.Errorf("%w: a large payload lies outside of its memory", errCorrupt)
+	}
+	return half[at : at+size : at+size], nil
+}

@@ -1,0 +1,77 @@
+package pool
+
+import (
+	"encoding/binary"
+	"math"
+	"os"
+	"runtime/debug"
+
+	"github.com/multiproc-go/multiproc/wire"
+)
+
+// landing is what a worker knows of its results in the arena: those in use, in the order in which they were sent.
+type landing struct {
+	used  pieces
+	order deque[piece]
+	taken uint64 // how many of them the link was done with when last asked
+}
+
+// openArena maps the memory for large payloads, if there is any.
+func (w *worker) openArena(files []*os.File) error {
+	if len(files) == 0 {
+		return nil
+	}
+	a, err := mapArena(files[0])
+	w.arena = a
+	return joinClose(err, files[0])
+}
+
+// largeArgument returns the argument of which a record says where it is.
+func (w *worker) largeArgument(where []byte) ([]byte, error) {
+	if w.arena == nil || len(where) != pieceSize {
+		return nil, errCorrupt
+	}
+	w.settleHeap()
+	return pieceOf(w.arena.args, binary.NativeEndian.Uint64(where), binary.NativeEndian.Uint64(where[8:]))
+}
+
+// ballastSize is how many bytes of garbage a worker gathers before it collects, at least, once it has had large payloads.
+const ballastSize = 16 << 20
+
+// settleHeap has the garbage collector wait until there is something to collect: the heap of most workers is small, and a
+// few large payloads would have it called each time, which costs more than copying them. The ballast is never touched,
+// so it takes no memory. Where memory is limited there is none.
+func (w *worker) settleHeap() {
+	if w.ballast == nil && debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		w.ballast = make([]byte, ballastSize)
+	}
+}
+
+// answerBytes publishes large bytes, which are not encoded yet.
+func (w *worker) answerBytes(body []byte) error {
+	var room [wire.BytesHeader]byte
+	head := wire.AppendBytesHeader(room[:0], len(body))
+	if told, err := w.land(head, body, resultValue); told || err != nil {
+		return err
+	}
+	return w.send(head, body, resultValue)
+}
+
+// land publishes a large result by the arena. It reports whether there was room for it.
+func (w *worker) land(head, body []byte, kind uint32) (told bool, err error) {
+	if w.arena == nil {
+		return false, nil
+	}
+	s := &w.sending
+	for taken := w.shared.word(wordLargeTaken).Load(); s.taken < taken && s.order.len() > 0; s.taken++ {
+		s.used.give(s.order.popFront())
+	}
+	at, ok := s.used.take(len(head)+len(body), len(w.arena.results))
+	if !ok {
+		return false, nil
+	}
+	s.order.pushBack(at)
+	_ = append(append(w.arena.results[at.at:at.at:at.at+at.size], head...), body...)
+	var where [pieceSize]byte
+	return true, w.send(nil, wherePiece(where[:0], uint64(at.at), uint64(at.size)), kind|resultArena)
+}
