@@ -1,5 +1,7 @@
 package wire
 
+import "fmt"
+
 // directSize is up to how many bytes whoever has queued something writes by himself.
 const directSize = 16 << 10
 
@@ -27,7 +29,7 @@ func (o *outbox) run() error {
 			}
 			o.wrote()
 			if err != nil {
-				o.end(err)
+				o.end(fmt.Errorf("%w: %w", ErrConnectionLost, err)) // which a Call may see before the Caller does
 				return o.why()
 			}
 		}
