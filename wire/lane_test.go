@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -118,6 +119,34 @@ func TestSharedMemoryLosesNoWake(t *testing.T) {
 		})
 	}
 	callers.Wait()
+}
+
+// Where others want every processor, calls go on.
+func TestSharedMemoryBesideBusyProcessors(t *testing.T) {
+	s, _ := sharing(t, func(r *Request) { r.Answer(Reply{}) }, nil, nil)
+	over := make(chan struct{})
+	var busy sync.WaitGroup
+	for range 2 * runtime.GOMAXPROCS(0) {
+		busy.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+				}
+			}
+		})
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	for range 20 {
+		if _, err := s.Call(ctx, 0, "x", nil); err != nil {
+			t.Error(err)
+			break
+		}
+	}
+	close(over)
+	busy.Wait()
 }
 
 // Calls begin in their order, whichever way each has gone, and those that were told are carried out even at the end.
@@ -238,21 +267,33 @@ func TestSharedMemoryOfAStoppedClient(t *testing.T) {
 	}
 }
 
-// What a server has answered before its end is delivered.
+// What a server has published before its end is delivered, also where nobody rings.
 func TestSharedMemoryOutlivesItsServer(t *testing.T) {
 	for range 50 {
-		var conn *Conn
-		s, far := sharing(t, func(r *Request) {
-			r.Answer(Reply{Payload: r.Argument})
-			if r.Method == "last" {
-				_ = conn.Close()
+		held := make(chan *Request, 1)
+		s, far := sharing(t, func(r *Request) { held <- r }, nil, nil)
+		s.reading.Lock()
+		s.lane.patience.off = true
+		s.reading.Unlock()
+		result := make(chan error, 1)
+		go func() {
+			got, err := s.Call(context.Background(), 0, "last", []byte("words"))
+			if err == nil && string(got.Payload) != "words" {
+				err = errors.New("other words")
 			}
-		}, nil, nil)
-		conn = far
-		s.lane.patience.off = true // nobody looks: it is found at the end
-		got, err := s.Call(context.Background(), 0, "last", []byte("words"))
-		if err != nil && !errors.Is(err, ErrConnectionLost) || err == nil && string(got.Payload) != "words" {
-			t.Error(got, err)
+			result <- err
+		}()
+		r := <-held
+		for held := true; held; { // until the goroutine that reads is done with it
+			r.server.out.mu.Lock()
+			held = r.server.out.held
+			r.server.out.mu.Unlock()
+		}
+		far.lane.Load().peerSleeps.Store(0)
+		r.Answer(Reply{Payload: r.Argument})
+		_ = far.Close()
+		if err := <-result; err != nil {
+			t.Fatal(err)
 		}
 		if _, err := s.Call(context.Background(), 0, "later", nil); !errors.Is(err, ErrConnectionLost) {
 			t.Error(err)

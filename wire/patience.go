@@ -19,8 +19,9 @@ type patience struct {
 
 const (
 	lookTime     = 50 * time.Microsecond
-	looksAtOnce  = 40 // between two yields to other threads
-	othersEvery  = 8  // yields, after which other goroutines may run
+	looksAtOnce  = 40   // between two yields to other threads
+	othersEvery  = 8    // yields, after which other goroutines may run
+	mostYields   = 2000 // where the clock stands still, as in a test
 	mostMisses   = 4
 	shortSleep   = 100 * time.Microsecond
 	lostTime     = 500 * time.Microsecond // a yield that took longer has lost the processor
@@ -70,7 +71,7 @@ func (p *patience) await(ready func() bool) bool {
 				return true
 			}
 		}
-		if now-begun > int64(lookTime) {
+		if now-begun > int64(lookTime) || round == mostYields {
 			p.missed()
 			return false
 		}

@@ -88,6 +88,22 @@ func TestRingHasRoomForADetour(t *testing.T) {
 	}
 }
 
+// Nobody sleeps on what was published before he has asked for a bell.
+func TestLaneDoesNotSleepOnWhatIsThere(t *testing.T) {
+	client, server := lanes(t)
+	if !server.sleep() || client.peerSleeps.Load() != 1 {
+		t.Error("it does not sleep, or does not say so")
+	}
+	server.wake()
+	if client.peerSleeps.Load() != 0 {
+		t.Error("it still asks for a bell")
+	}
+	send(t, &client.out, "one")
+	if server.sleep() || client.peerSleeps.Load() != 0 {
+		t.Error("it sleeps")
+	}
+}
+
 // What is read in time takes little of the ring's memory.
 func TestRingStaysAtHome(t *testing.T) {
 	client, server := lanes(t)
