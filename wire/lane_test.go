@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -124,16 +125,15 @@ func TestSharedMemoryLosesNoWake(t *testing.T) {
 // Where others want every processor, calls go on.
 func TestSharedMemoryBesideBusyProcessors(t *testing.T) {
 	s, _ := sharing(t, func(r *Request) { r.Answer(Reply{}) }, nil, nil)
-	over := make(chan struct{})
+	var (
+		over  atomic.Bool
+		looks atomic.Int64
+	)
 	var busy sync.WaitGroup
 	for range 2 * runtime.GOMAXPROCS(0) {
 		busy.Go(func() {
-			for {
-				select {
-				case <-over:
-					return
-				default:
-				}
+			for !over.Load() { // and nothing else
+				looks.Add(1)
 			}
 		})
 	}
@@ -145,7 +145,7 @@ func TestSharedMemoryBesideBusyProcessors(t *testing.T) {
 			break
 		}
 	}
-	close(over)
+	over.Store(true)
 	busy.Wait()
 }
 
