@@ -104,7 +104,8 @@ func TestKilledClientThatLooks(t *testing.T) {
 		clients := []*spawn.Process{startLooker(t, g), startLooker(t, g)}
 		letRun(time.Duration(rand.IntN(20_000)) * time.Microsecond)
 		if err := clients[1].Identity().Signal(syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
+			t.Fatalf("%v: the client has ended by itself: %v; the manager's session: %v",
+				err, clients[1].Wait(context.Background()), m.Ping(context.Background()))
 		}
 		checkResponsive(t, m)
 		for _, c := range clients {
