@@ -23,11 +23,11 @@ type layer struct {
 }
 
 // layers is the import table of ARCHITECTURE.md. A new package is entered here and there. Generated messages import
-// tinylib/msgp wherever they stand, and generated proxies import wire; pool maps the page that it shares with a worker through x/sys; sync writes and reads
+// tinylib/msgp wherever they stand, and generated proxies import wire; wire and pool map the memory that two processes share through x/sys; sync writes and reads
 // the arguments of its calls with tinylib/msgp, and its tests start managers, which takes spawn.TestMain.
 var layers = map[string]layer{
 	"wire": {
-		libraries: []string{"github.com/tinylib/msgp"},
+		libraries: []string{"github.com/tinylib/msgp", "golang.org/x/sys"},
 	},
 	"finalize": {
 		libraries: []string{"golang.org/x/sys", "github.com/shirou/gopsutil/v3"},

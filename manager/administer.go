@@ -51,7 +51,7 @@ func (s *Session) greet(argument []byte) ([]byte, error) {
 	o.Logger.Debug("session begins", "session", s.id, "process", g.Name, "pid", g.PID)
 	return encode(welcome{
 		Version: protocolVersion, Address: s.server.Address(), Session: s.id, PID: os.Getpid(), Name: o.Name,
-		MaxMessage: o.MaxMessage,
+		MaxMessage: o.MaxMessage, Memory: !o.NoSharedMemory,
 	}), nil
 }
 

@@ -50,7 +50,7 @@ func (s *setup) options() (Options, error) {
 	o := Options{
 		Address: s.Address, Advertise: s.Advertise, Key: s.Key, Name: s.Name, InsecureTCP: s.InsecureTCP, Grace: s.Grace / 2,
 		TransitGrace: s.TransitGrace, HandshakeTimeout: s.Handshake, MaxMessage: s.MaxMessage, MaxCalls: s.MaxCalls,
-		OutputLimit: s.OutputLimit, VerdictTimeout: s.VerdictTimeout,
+		OutputLimit: s.OutputLimit, VerdictTimeout: s.VerdictTimeout, NoSharedMemory: s.NoSharedMemory,
 	}
 	if s.Security != "" {
 		if o.Security = securityNamed(s.Security); o.Security == nil {

@@ -50,6 +50,9 @@ func openLink(ctx context.Context, conn *wire.Conn, o *Options) (*link, error) {
 	l.address, l.session = l.server.Address, l.server.Session
 	l.maxMessage = min(l.server.MaxMessage, o.MaxMessage)
 	l.caller.LimitArguments(l.maxMessage)
+	if l.server.Memory && !o.NoSharedMemory {
+		l.caller.ShareMemory()
+	}
 	directory.enterLink(l)
 	return l, nil
 }

@@ -50,6 +50,7 @@ type welcome struct {
 	Name    string
 
 	MaxMessage int64 // bytes of an argument or result
+	Memory     bool  // shared memory may be offered
 }
 
 // A createRequest asks for an object.

@@ -54,7 +54,7 @@ func (s *Session) String() string {
 func (s *Session) serve(ctx context.Context) error {
 	o := &s.server.options
 	err := wire.Serve(ctx, s.conn, s.handle, &wire.ServeOptions{
-		MaxCalls: o.MaxCalls, OutputLimit: o.OutputLimit,
+		MaxCalls: o.MaxCalls, OutputLimit: o.OutputLimit, ShareMemory: !o.NoSharedMemory,
 	})
 	for _, e := range s.watching() {
 		e.object.(SessionWatcher).SessionEnded(s)

@@ -34,6 +34,7 @@ type setup struct {
 	MaxCalls       int
 	OutputLimit    int64
 	VerdictTimeout time.Duration
+	NoSharedMemory bool
 }
 
 // An ownedProcess is a manager's process as its owner sees it.
@@ -91,7 +92,7 @@ func (o *Options) setup() setup {
 	s := setup{
 		Address: o.Address, Advertise: o.Advertise, Key: o.Key, Name: o.Name, InsecureTCP: o.InsecureTCP, Grace: o.Grace,
 		TransitGrace: o.TransitGrace, Handshake: o.HandshakeTimeout, MaxMessage: o.MaxMessage, MaxCalls: o.MaxCalls,
-		OutputLimit: o.OutputLimit, VerdictTimeout: o.VerdictTimeout,
+		OutputLimit: o.OutputLimit, VerdictTimeout: o.VerdictTimeout, NoSharedMemory: o.NoSharedMemory,
 	}
 	if s.Key == nil {
 		s.Key = programKey()

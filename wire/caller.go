@@ -41,18 +41,31 @@ type CallOptions struct {
 // A Caller makes calls over one connection, any number of them at once: replies come in any order, a blocked call
 // blocks no other, and large arguments and results are interleaved. It is safe for concurrent use.
 type Caller struct {
-	conn    *Conn
-	limit   int64 // bytes of one argument or result
-	verdict time.Duration
-	out     *outbox
-	last    atomic.Uint64 // the last call's number
-	running atomic.Int32
-	frames  atomic.Int64  // that have arrived
+	conn          *Conn
+	limit         int64 // bytes of one argument or result
+	verdict       time.Duration
+	out           *outbox
+	last          atomic.Uint64 // the last call's number
+	running       atomic.Int32
+	frames        atomic.Int64 // that have arrived
+	argumentLimit atomic.Int64 // what LimitArguments has set, or else the connection's limit
+
+	waiting atomic.Int64  // calls that have no reply
 	lost    chan struct{} // closed once both goroutines have ended
 
-	mu    sync.Mutex // guards the fields below
+	mayOffer atomic.Bool // the server takes shared memory
+	beside   atomic.Bool // replies may come through shared memory
+	ending   atomic.Bool // nobody is to wait for them any more
+
+	reading  sync.Mutex // guards the fields below: whoever has it reads from lane, and hands out what has arrived
+	lane     *lane      // or nil
+	answered bool       // the server has said whether it takes it
+	inbox    *inbox[replyHeader]
+
+	mu    sync.Mutex // guards the fields below; taken after reading, if both are
 	calls map[uint64]*pending
-	ended error // why no call may begin any more; set once, before lost is closed
+	free  []*pending // that no call has
+	ended error      // why no call may begin any more; set once, before lost is closed
 }
 
 // A pending is a call that waits for its reply.
@@ -76,7 +89,9 @@ func NewCaller(c *Conn, options *CallOptions) *Caller {
 		lost:    make(chan struct{}),
 		calls:   make(map[uint64]*pending),
 	}
+	caller.inbox = newInbox[replyHeader](caller.limit+ReplyAllowance, max(caller.limit+mostBegun*ReplyAllowance, DefaultMaxFrame))
 	caller.out = newOutbox(c, orDefault(o.OutputLimit, DefaultOutputLimit), caller.limit)
+	caller.argumentLimit.Store(caller.limit)
 	caller.out.overtake([]byte(preface))
 	caller.running.Store(2)
 	go caller.write() // both are joined by Close, which waits for lost
@@ -90,6 +105,7 @@ func NewCaller(c *Conn, options *CallOptions) *Caller {
 // leaveRunning is the end of one of the two goroutines. The one that ends last tells.
 func (c *Caller) leaveRunning() {
 	if c.running.Add(-1) == 0 {
+		c.dropLane()
 		close(c.lost)
 	}
 }
@@ -109,33 +125,53 @@ func orDefault[N int | int64 | time.Duration](n, otherwise N) N {
 // out (as far as the method says); or ErrConnectionLost or ErrClosed, which leave that open; or ErrFrameTooLarge,
 // for an argument beyond the connection's limit.
 func (c *Caller) Call(ctx context.Context, object uint64, method string, argument []byte) (Reply, error) {
-	if err := checkCall(method, argument, c.argumentLimit()); err != nil {
+	if err := checkCall(method, argument, c.argumentLimit.Load()); err != nil {
 		return Reply{}, err
 	}
 	if err := ctx.Err(); err != nil {
 		return Reply{}, fmt.Errorf("wire: call %s: %w", method, context.Cause(ctx))
 	}
 	call := c.last.Add(1)
-	header, err := (&requestHeader{kindRequest, call, object, method, uint64(len(argument))}).MarshalMsg(nil)
+	m := &outMessage{call: call, payload: argument}
+	var err error
+	m.header, err = (&requestHeader{kindRequest, call, object, method, uint64(len(argument))}).MarshalMsg(m.memory[:0])
 	if err != nil {
 		return Reply{}, fmt.Errorf("wire: call %s: %w", method, err)
 	}
-	p := &pending{reply: make(chan Reply, 1)}
-	if err := c.enter(call, p); err != nil {
+	p, err := c.enter(call)
+	if err != nil {
 		return Reply{}, fmt.Errorf("wire: call %s: %w", method, err)
 	}
-	defer c.leave(call)
-	if err := c.out.addWaiting(ctx, &outMessage{call: call, header: header, payload: argument}); err != nil {
+	if err := c.out.addWaiting(ctx, m); err != nil {
+		c.settle(call)
 		return Reply{}, fmt.Errorf("wire: call %s: %w", method, err)
 	}
-	c.out.flush()
+	if c.beside.Load() {
+		c.lookFor(ctx, p)
+	} else if call == offerAfter && c.mayOffer.Load() {
+		c.offer()
+	}
+	reply, err := c.await(ctx, call, p)
+	if err != nil {
+		c.settle(call)
+		return Reply{}, fmt.Errorf("wire: call %s: %w", method, err)
+	}
+	c.reuse(p)
+	return reply.result(ctx, method)
+}
+
+// await blocks until a call has its reply, or none can come.
+func (c *Caller) await(ctx context.Context, call uint64, p *pending) (Reply, error) {
+	if len(p.reply) != 0 {
+		return <-p.reply, nil
+	}
 	select {
 	case reply := <-p.reply:
-		return reply.result(ctx, method)
+		return reply, nil
 	case <-ctx.Done():
-		return c.giveUp(ctx, call, p, method)
+		return c.giveUp(ctx, call, p)
 	case <-c.lost:
-		return c.lastReply(ctx, p, method)
+		return c.lastReply(p)
 	}
 }
 
@@ -144,7 +180,7 @@ func (c *Caller) Call(ctx context.Context, object uint64, method string, argumen
 // the Caller's from then on. It does not block. Whether it was carried out is not known: it was, if the server has answered
 // a later Call. Errors wrap ErrFrameTooLarge, ErrConnectionLost or ErrClosed.
 func (c *Caller) Tell(object uint64, method string, argument []byte) error {
-	if err := checkCall(method, argument, min(c.argumentLimit(), segmentSize)); err != nil {
+	if err := checkCall(method, argument, min(c.argumentLimit.Load(), segmentSize)); err != nil {
 		return err
 	}
 	frame, err := (&requestHeader{kindRequest, told, object, method, uint64(len(argument))}).MarshalMsg(nil)
@@ -163,13 +199,7 @@ func (c *Caller) LimitArguments(limit int64) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	c.out.window = min(c.out.window, limit)
-}
-
-// argumentLimit returns what LimitArguments has set, or else the connection's limit.
-func (c *Caller) argumentLimit() int64 {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	return c.out.window
+	c.argumentLimit.Store(c.out.window)
 }
 
 // limitMessages returns a connection's limit for frames, which becomes that for messages: their frames are short.
@@ -186,19 +216,19 @@ func checkCall(method string, argument []byte, limit int64) error {
 }
 
 // giveUp waits for the verdict over a call whose context has ended.
-func (c *Caller) giveUp(ctx context.Context, call uint64, p *pending, method string) (Reply, error) {
+func (c *Caller) giveUp(ctx context.Context, call uint64, p *pending) (Reply, error) {
 	cancel, _ := (&cancelHeader{kindCancel, call}).MarshalMsg(nil) // numbers always encode
 	if c.out.withdraw(call, cancel) {
-		return Reply{}, fmt.Errorf("wire: call %s: %w", method, context.Cause(ctx))
+		return Reply{}, context.Cause(ctx)
 	}
 	timer := time.NewTimer(c.verdict)
 	defer timer.Stop()
 	for seen, arrived, patience := int64(0), c.frames.Load(), verdictPatience; ; {
 		select {
 		case reply := <-p.reply:
-			return reply.result(ctx, method)
+			return reply, nil
 		case <-c.lost:
-			return c.lastReply(ctx, p, method)
+			return c.lastReply(p)
 		case <-timer.C:
 			if now := p.progress.Load(); now > seen {
 				seen = now
@@ -217,29 +247,55 @@ func (c *Caller) giveUp(ctx context.Context, call uint64, p *pending, method str
 }
 
 // lastReply returns the reply that came just before the connection was lost, or why it was.
-func (c *Caller) lastReply(ctx context.Context, p *pending, method string) (Reply, error) {
+func (c *Caller) lastReply(p *pending) (Reply, error) {
 	select {
 	case reply := <-p.reply:
-		return reply.result(ctx, method)
+		return reply, nil
 	default:
-		return Reply{}, fmt.Errorf("wire: call %s: %w", method, c.Err())
+		return Reply{}, c.Err()
 	}
 }
 
-func (c *Caller) enter(call uint64, p *pending) error {
+func (c *Caller) enter(call uint64) (*pending, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ended != nil {
-		return c.ended
+		return nil, c.ended
+	}
+	var p *pending
+	if last := len(c.free) - 1; last >= 0 {
+		p, c.free = c.free[last], c.free[:last]
+	} else {
+		p = &pending{reply: make(chan Reply, 1)}
 	}
 	c.calls[call] = p
-	return nil
+	c.waiting.Add(1)
+	return p, nil
 }
 
-func (c *Caller) leave(call uint64) {
+// reuse keeps what a call has had, whose reply was taken, for another.
+func (c *Caller) reuse(p *pending) {
+	p.progress.Store(0)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.calls, call)
+	if len(c.free) < mostFree {
+		c.free = append(c.free, p)
+	}
+}
+
+// mostFree is how many pendings a Caller keeps.
+const mostFree = 16
+
+// settle takes a call from those that wait for a reply, or returns nil if it is none.
+func (c *Caller) settle(call uint64) *pending {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.calls[call]
+	if p != nil {
+		delete(c.calls, call)
+		c.waiting.Add(-1)
+	}
+	return p
 }
 
 func (c *Caller) find(call uint64) *pending {
@@ -262,6 +318,7 @@ func (c *Caller) end(why error) {
 	}
 	why = c.ended
 	c.mu.Unlock()
+	c.ending.Store(true)
 	c.out.end(why)
 	_ = c.conn.Close() // it is over either way
 }

@@ -2,30 +2,38 @@ package wire
 
 // read hands replies to their calls until the connection ends, and returns why it did.
 func (c *Caller) read() error {
-	in := newInbox[replyHeader](c.limit+ReplyAllowance, max(c.limit+mostBegun*ReplyAllowance, DefaultMaxFrame))
 	var buf []byte
 	for {
 		frame, err := c.conn.ReadFrame(buf)
+		c.reading.Lock()
+		kept := false
+		if c.lane != nil {
+			kept, err = c.arriveBeside(frame, err)
+		} else if err == nil {
+			kept, err = c.take(frame)
+		}
+		c.stopReading()
 		if err != nil {
 			return err
 		}
-		buf = frame
-		c.frames.Add(1)
-		var kept bool
-		switch kindOf(frame) {
-		case kindReply:
-			kept, err = c.takeReply(in, frame)
-		case kindSegment:
-			err = c.takeSegment(in, frame)
-		default:
-			err = protocolError("a frame that is no reply")
-		}
-		if err != nil {
-			return err
-		}
-		if kept {
+		if buf = frame; kept {
 			buf = nil
 		}
+	}
+}
+
+// take takes a frame, and reports whether that now belongs to a call.
+func (c *Caller) take(frame []byte) (kept bool, err error) {
+	c.frames.Add(1)
+	switch kindOf(frame) {
+	case kindReply:
+		return c.takeReply(c.inbox, frame)
+	case kindSegment:
+		return false, c.takeSegment(c.inbox, frame)
+	case kindAnswer:
+		return false, c.takeAnswer(frame)
+	default:
+		return false, protocolError("a frame that is no reply")
 	}
 }
 
@@ -60,16 +68,12 @@ func (c *Caller) takeSegment(in *inbox[replyHeader], frame []byte) error {
 }
 
 func (c *Caller) deliver(h replyHeader, payload []byte) error {
-	p := c.find(h.Call)
+	p := c.settle(h.Call)
 	if p == nil {
 		return protocolError("a reply to no call")
 	}
-	select {
-	case p.reply <- Reply{ReplyKind(h.Result), payload}:
-		return nil
-	default:
-		return protocolError("a second reply to a call")
-	}
+	p.reply <- Reply{ReplyKind(h.Result), payload} // which has room: nobody else has settled it
+	return nil
 }
 
 func (c *Caller) advance(call uint64) error {

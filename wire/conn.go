@@ -14,8 +14,10 @@ import (
 // A Conn sends and receives frames over a network connection. One goroutine may read while any number write.
 type Conn struct {
 	conn     net.Conn
-	raw      syscall.RawConn // to write without waiting; nil where that cannot be
-	reader   *bufio.Reader   // of the one goroutine that reads
+	raw      syscall.RawConn      // to write without waiting; nil where that cannot be
+	reader   *bufio.Reader        // of the one goroutine that reads
+	files    *fileReader          // of that goroutine too: reads as long as a file is welcome; or nil
+	lane     atomic.Pointer[lane] // what writers use beside the socket; or nil
 	maxFrame atomic.Int64
 	close    func() error
 
@@ -23,6 +25,7 @@ type Conn struct {
 	scratch []byte     // the header, and the payload of a small frame
 	parts   net.Buffers
 	broken  error // of the write that left half a frame behind
+	partial bool  // tryWrite has left a piece of a frame to writeFrames
 }
 
 const (
@@ -42,9 +45,19 @@ func NewConn(c net.Conn, maxFrame int64) *Conn {
 	if s, ok := c.(syscall.Conn); ok && writesDirectly {
 		conn.raw, _ = s.SyscallConn() // without it there is a goroutine to write
 	}
-	conn.reader = bufio.NewReaderSize(c, readBuffer)
+	conn.reader = bufio.NewReaderSize(source{conn}, readBuffer)
 	conn.SetMaxFrame(maxFrame)
 	return conn
+}
+
+// A source is what a Conn's reader reads from.
+type source struct{ c *Conn }
+
+func (s source) Read(p []byte) (int, error) {
+	if s.c.files != nil {
+		return s.c.files.Read(p)
+	}
+	return s.c.conn.Read(p)
 }
 
 // SetMaxFrame changes the limit for frames that are read or written after it; 0 means [DefaultMaxFrame]. It is safe
@@ -182,10 +195,14 @@ func (c *Conn) writeLocked(length int64, parts [][]byte) error {
 func (c *Conn) writeFrames(frames net.Buffers) error {
 	c.writeMu.Lock()
 	defer c.writeMu.Unlock()
-	if c.broken == nil {
+	if c.broken != nil || c.publishLocked(frames) {
+		return c.broken
+	}
+	if c.broken == nil { // still
 		if _, err := frames.WriteTo(c.conn); err != nil {
 			c.broken = fmt.Errorf("wire: write: %w", err)
 		}
+		c.partial = false
 	}
 	return c.broken
 }
@@ -207,7 +224,8 @@ func (c *Conn) tryWrite(frames *[]byte) (whole bool) {
 		*frames = (*frames)[writeOnce(fd, *frames):]
 		return true // in any case: this does not wait
 	})
-	return len(*frames) == 0
+	c.partial = len(*frames) != 0
+	return !c.partial
 }
 
 // frameBuffered reports whether ReadFrame would return a frame without asking the network.

@@ -6,7 +6,7 @@
 // A [Conn] sends and receives frames, in the form that CPython's multiprocessing.connection has, over any net.Conn.
 // A [Listener] and [Dial] make such connections over Unix sockets and TCP, with a mutual handshake ([AuthOptions]) that
 // CPython's Client and Listener understand. A [Caller] at one end and [Serve] at the other make any number of calls over
-// one connection at once.
+// one connection at once; where both allow it, on a Unix socket of Linux, they share memory for what is small.
 //
 // A [Codec] turns values of one Go type into MessagePack and back. An error crosses as text, codes and a stack
 // ([AppendError], [DecodeError], [RegisterError]), so that errors.Is goes on working. A shared object crosses as a

@@ -17,6 +17,10 @@ func TestGoldenMessages(t *testing.T) {
 			"94" + "02" + "07" + "a72352455455524e" + "ce00011170"},
 		"segment": {func() ([]byte, error) { return (&segmentHeader{kindSegment, 7}).MarshalMsg(nil) }, "92" + "03" + "07"},
 		"cancel":  {func() ([]byte, error) { return (&cancelHeader{kindCancel, 7}).MarshalMsg(nil) }, "92" + "04" + "07"},
+		"offer": {func() ([]byte, error) { return (&offerHeader{kindOffer, laneBytes}).MarshalMsg(nil) },
+			"92" + "05" + "ce00021000"},
+		"answer": {func() ([]byte, error) { return (&answerHeader{kindAnswer, true}).MarshalMsg(nil) }, "92" + "06" + "c3"},
+		"turn":   {func() ([]byte, error) { return turnFrame, nil }, "00000002" + "91" + "07"},
 		"token": {func() ([]byte, error) { return AppendToken(nil, Token{"Lock", "/s", 9, 0}), nil },
 			"c70a50" + "93" + "a44c6f636b" + "a22f73" + "09"},
 		"error": {func() ([]byte, error) {

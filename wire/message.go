@@ -7,7 +7,7 @@ import "fmt"
 // Each message is a tuple: MessagePack arrays without field names. A field may be added at the end of none of
 // them without a new protocol version.
 
-//msgp:tuple tokenTuple passingTuple errorTuple requestHeader replyHeader segmentHeader cancelHeader
+//msgp:tuple tokenTuple passingTuple errorTuple requestHeader replyHeader segmentHeader cancelHeader offerHeader answerHeader
 
 // A tokenTuple is the body of a token's extension.
 type tokenTuple struct {
@@ -40,6 +40,9 @@ const (
 	kindReply
 	kindSegment
 	kindCancel
+	kindOffer
+	kindAnswer
+	kindTurn // a tuple with nothing else: what follows is in the ring
 )
 
 // told is the number of calls that have no reply, and are whole in their frame.
@@ -72,6 +75,18 @@ type segmentHeader struct {
 type cancelHeader struct {
 	Kind messageKind
 	Call uint64
+}
+
+// An offerHeader comes with a file, to be shared memory.
+type offerHeader struct {
+	Kind messageKind
+	Size uint64 // bytes
+}
+
+// An answerHeader says what became of an offer.
+type answerHeader struct {
+	Kind  messageKind
+	Taken bool
 }
 
 // read takes a request's header from its frame, and returns what follows. Unlike UnmarshalMsg it believes no length that

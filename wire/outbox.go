@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -28,6 +29,8 @@ type outMessage struct {
 	header  []byte // of the first frame; nil once that was taken
 	payload []byte // what was not taken yet
 	size    int64  // bytes of the whole payload, if that takes several segments; else 0
+
+	memory [64]byte // for most headers
 }
 
 // An outbox is the bounded writer of one connection: it writes what is queued in batches, and a segment of each
@@ -51,15 +54,19 @@ type outbox struct {
 	watch   *time.Timer   // set while more than the limit is waiting
 	room    chan struct{} // closed when waiting shrinks; nil while nobody waits for it
 	last    bool          // what was told is still to be written, though the outbox is closed
-	held    bool          // whoever has called hold will call release
+	held    bool          // whoever has called hold will call awaitRoom
 	writing bool          // somebody writes what is in vector, and looks for more then
 	begin   bool          // vector has something that was not written yet
+	shared  bool          // what is small goes through shared memory
+	offer   *os.File      // memory that is to be offered to the peer; or nil
 	closed  error
 
 	// Of the one who writes alone.
-	frames  []byte
-	vector  net.Buffers
-	drained int
+	frames   []byte
+	vector   net.Buffers
+	drained  int
+	gathered int      // bytes of vector
+	handing  *os.File // goes with vector
 }
 
 func newOutbox(c *Conn, limit, window int64) *outbox {
@@ -70,12 +77,14 @@ func newOutbox(c *Conn, limit, window int64) *outbox {
 func (o *outbox) add(m *outMessage) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if err := o.addLocked(m); err != nil {
+	if err := o.addLocked(m); err != nil || o.held {
 		return err
 	}
-	if !o.held {
-		o.signal()
+	if o.shared {
+		o.flushLocked()
+		return nil
 	}
+	o.signal()
 	return nil
 }
 
@@ -122,14 +131,16 @@ func (o *outbox) watchLocked() {
 	})
 }
 
-// addWaiting is add that waits until no more than the limit is waiting, or ctx ends. Flush is to be called after it.
+// addWaiting is add that waits until no more than the limit is waiting, or ctx ends, and begins to write it.
 func (o *outbox) addWaiting(ctx context.Context, m *outMessage) error {
 	for {
 		o.mu.Lock()
 		room := o.fullLocked()
 		var err error
 		if room == nil {
-			err = o.addLocked(m)
+			if err = o.addLocked(m); err == nil {
+				o.flushLocked()
+			}
 		}
 		o.mu.Unlock()
 		if room == nil {
@@ -143,14 +154,19 @@ func (o *outbox) addWaiting(ctx context.Context, m *outMessage) error {
 	}
 }
 
-// awaitRoom waits until no more than the limit is waiting, or the outbox is closed, and returns why in that case.
-func (o *outbox) awaitRoom() error {
+// awaitRoom waits until no more than the limit is waiting, or the outbox is closed, and returns why in that case. It ends
+// hold if it has to wait, or keep is false.
+func (o *outbox) awaitRoom(keep bool) error {
 	for {
 		o.mu.Lock()
 		room, err := o.fullLocked(), o.closed
-		if room != nil && o.held {
+		switch {
+		case room != nil && o.held:
 			o.held = false
 			o.signal()
+		case room == nil && !keep:
+			o.held = false
+			o.flushLocked()
 		}
 		o.mu.Unlock()
 		if room == nil {
@@ -184,6 +200,25 @@ func (o *outbox) overtake(frame []byte) {
 		o.urgent = append(o.urgent, frame)
 		o.signal()
 	}
+}
+
+// share has what is small go through shared memory.
+func (o *outbox) share() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.shared = true
+}
+
+// offerFile queues a file to be offered, which is the outbox's from then on. It reports false when the outbox is closed.
+func (o *outbox) offerFile(file *os.File) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed != nil {
+		return false
+	}
+	o.offer = file
+	o.signal()
+	return true
 }
 
 // tell queues a frame that goes in front of the next message that is queued, or with finish.

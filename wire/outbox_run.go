@@ -1,10 +1,17 @@
 package wire
 
+import "fmt"
+
 // directSize is up to how many bytes whoever has queued something writes by himself.
 const directSize = 16 << 10
 
 // run writes until end is called or writing fails, and returns why.
 func (o *outbox) run() error {
+	defer func() {
+		if o.offer != nil { // nothing sets it any more
+			_ = o.offer.Close() // nobody has it
+		}
+	}()
 	for range o.work {
 		for {
 			more, err := o.next()
@@ -14,10 +21,15 @@ func (o *outbox) run() error {
 			if !more {
 				break
 			}
-			err = o.conn.writeFrames(o.vector)
+			if o.handing != nil {
+				err = o.conn.writeFile(o.vector, o.handing)
+				o.handing = nil
+			} else {
+				err = o.conn.writeFrames(o.vector)
+			}
 			o.wrote()
 			if err != nil {
-				o.end(err)
+				o.end(fmt.Errorf("%w: %w", ErrConnectionLost, err)) // which a Call may see before the Caller does
 				return o.why()
 			}
 		}
@@ -37,6 +49,12 @@ func (o *outbox) next() (more bool, err error) {
 		return false, nil
 	case o.begin: // a part of it was written
 		o.begin = false
+	case o.offer != nil:
+		o.handing, o.offer = o.offer, nil
+		header, _ := (&offerHeader{kindOffer, laneBytes}).MarshalMsg(nil) // numbers always encode
+		o.clearLocked()
+		o.frameOf(header, nil)
+		o.join()
 	default:
 		o.gatherLocked(batchSize)
 	}
@@ -51,35 +69,26 @@ func (o *outbox) wrote() {
 	o.writing = false
 }
 
-// hold keeps the writing goroutine asleep, because its caller will soon call release.
+// hold keeps the writing goroutine asleep, because its caller will soon call awaitRoom.
 func (o *outbox) hold() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.held = true
 }
 
-// release is flush after hold.
-func (o *outbox) release() {
-	o.mu.Lock()
-	o.held = false
-	o.mu.Unlock()
-	o.flush()
-}
-
-// flush writes what is queued, as far as that takes no wait, and has the writing goroutine woken for the rest: for a few
-// small messages that saves waking it.
-func (o *outbox) flush() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+// flushLocked writes what is queued, as far as that takes no wait, and has the writing goroutine woken for the rest: for a
+// few small messages that saves waking it. It unlocks the outbox while it writes.
+func (o *outbox) flushLocked() {
 	for round := 0; !o.writing && o.closed == nil && !o.emptyLocked(); round++ {
-		if round == directRounds || o.begin || !o.conn.direct() || o.waiting > directSize {
+		if round == directRounds || !o.directLocked() {
 			o.signal()
 			return
 		}
 		o.gatherLocked(directSize)
 		o.writing = true
+		shared := o.shared
 		o.mu.Unlock()
-		whole := len(o.vector) == 1 && o.conn.tryWrite(&o.vector[0])
+		whole := shared && o.conn.tryPublish(o.vector) || len(o.vector) == 1 && o.conn.tryWrite(&o.vector[0])
 		o.mu.Lock()
 		o.writing = false
 		if !whole || o.closed != nil {
@@ -90,7 +99,19 @@ func (o *outbox) flush() {
 	}
 }
 
-// directRounds is how often flush looks for what others have queued meanwhile.
+// directLocked reports whether what is to be written now is for flushLocked.
+func (o *outbox) directLocked() bool {
+	switch {
+	case o.begin, o.offer != nil, !o.conn.direct():
+		return false
+	case o.shared:
+		return len(o.large) == 0 && o.waiting <= ringBytes
+	default:
+		return o.waiting <= directSize
+	}
+}
+
+// directRounds is how often flushLocked looks for what others have queued meanwhile.
 const directRounds = 4
 
 func (o *outbox) emptyLocked() bool {
@@ -106,8 +127,7 @@ func (o *outbox) why() error {
 
 // gatherLocked fills vector with the frames of the next batch, of so many bytes or a little more.
 func (o *outbox) gatherLocked(most int) {
-	clear(o.vector[:cap(o.vector)]) // of what belonged to callers
-	o.vector, o.frames, o.drained = o.vector[:0], o.frames[:0], 0
+	o.clearLocked()
 	if o.last {
 		o.last = false
 		o.urgentLocked()
@@ -117,14 +137,13 @@ func (o *outbox) gatherLocked(most int) {
 	}
 	o.urgentLocked()
 	taken := 0
-	for size := 0; size < most; {
+	for begun := o.gathered; o.gathered < most; {
 		o.beginLocked()
-		if len(o.queue) == 0 {
+		if len(o.queue) == 0 || o.gathered > begun && o.shared && !o.suitsLocked(o.queue[0]) {
 			break
 		}
 		o.toldLocked()
 		n, cost := o.segmentLocked()
-		size += n + shortHeader
 		taken += n + cost
 	}
 	if taken != 0 {
@@ -132,6 +151,19 @@ func (o *outbox) gatherLocked(most int) {
 	}
 	o.written++
 	o.join()
+}
+
+// clearLocked empties vector.
+func (o *outbox) clearLocked() {
+	clear(o.vector[:cap(o.vector)]) // of what belonged to callers
+	o.vector, o.frames, o.drained, o.gathered = o.vector[:0], o.frames[:0], 0, 0
+}
+
+// suitsLocked reports whether a message may follow what was gathered: what goes through shared memory does not mix with
+// what is too large for it.
+func (o *outbox) suitsLocked(m *outMessage) bool {
+	small := o.gathered+shortHeader+len(m.header)+len(m.payload) <= largestRecord
+	return small == (o.gathered <= largestRecord)
 }
 
 // urgentLocked takes what overtakes the messages.
@@ -197,6 +229,7 @@ func (o *outbox) segmentLocked() (size, cost int) {
 }
 
 func (o *outbox) frameOf(header, payload []byte) {
+	o.gathered += shortHeader + len(header) + len(payload)
 	o.frames = appendFrameHeader(o.frames, int64(len(header)+len(payload)))
 	o.frames = append(o.frames, header...)
 	if len(payload) <= copiedPayload {

@@ -208,9 +208,10 @@ func (s *server) answer(call uint64, reply Reply) error {
 		reply = Reply{Unserializable, AppendError(nil, fmt.Errorf("the result cannot be sent: %w", err))}
 		size = int64(len(reply.Payload))
 	}
-	header, err := (&replyHeader{kindReply, call, string(reply.Kind), uint64(size)}).MarshalMsg(nil)
-	if err != nil {
+	m := &outMessage{call: call, payload: reply.Payload}
+	var err error
+	if m.header, err = (&replyHeader{kindReply, call, string(reply.Kind), uint64(size)}).MarshalMsg(m.memory[:0]); err != nil {
 		return err
 	}
-	return s.out.add(&outMessage{call: call, header: header, payload: reply.Payload})
+	return s.out.add(m)
 }

@@ -23,6 +23,8 @@ type ServeOptions struct {
 	// further call of the client is read, and if it takes none of them for StallTimeout, the connection ends.
 	OutputLimit  int64
 	StallTimeout time.Duration
+	// ShareMemory takes shared memory that a client on a Unix socket offers, where the system has it (Linux).
+	ShareMemory bool
 }
 
 // DefaultStallTimeout is the default of ServeOptions.StallTimeout.
@@ -44,6 +46,12 @@ type server struct {
 	out        *outbox
 	unanswered sync.WaitGroup
 	ctx        context.Context // ends with the connection
+	welcome    bool            // a client's offer of shared memory is
+
+	// Of the goroutine that reads.
+	lane  *lane  // or nil
+	early []byte // a frame of the socket whose turn has not come
+	gone  error  // why nothing comes over the socket any more
 
 	mu     sync.Mutex // guards the fields below, and those of requests
 	active map[uint64]*Request
@@ -67,6 +75,7 @@ func Serve(ctx context.Context, c *Conn, handler Handler, options *ServeOptions)
 		out:      newOutbox(c, orDefault(o.OutputLimit, DefaultOutputLimit), limit),
 		active:   make(map[uint64]*Request),
 	}
+	s.welcomeMemory(o.ShareMemory)
 	s.out.stall = orDefault(o.StallTimeout, DefaultStallTimeout)
 	var cancel context.CancelFunc
 	s.ctx, cancel = context.WithCancel(ctx)
@@ -80,6 +89,7 @@ func Serve(ctx context.Context, c *Conn, handler Handler, options *ServeOptions)
 	s.giveUpAll()
 	s.unanswered.Wait()
 	writing.Wait()
+	s.dropLane()
 	if err := s.reason(); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("wire: serve: %w", err)
 	}
@@ -123,13 +133,10 @@ func (s *server) read(in *inbox[requestHeader]) error {
 		return protocolError("the peer speaks another protocol")
 	}
 	for buf := first; ; {
-		if err := s.out.awaitRoom(); err != nil {
+		if err := s.out.awaitRoom(s.buffered()); err != nil {
 			return err
 		}
-		if !s.conn.frameBuffered() {
-			s.out.release()
-		}
-		frame, err := s.conn.ReadFrame(buf)
+		frame, err := s.receive(buf)
 		if err != nil {
 			return err
 		}
@@ -143,6 +150,8 @@ func (s *server) read(in *inbox[requestHeader]) error {
 			err = s.takeSegment(in, frame)
 		case kindCancel:
 			err = s.takeCancel(in, frame)
+		case kindOffer:
+			err = s.takeOffer(frame)
 		default:
 			err = protocolError("a frame that is no request")
 		}

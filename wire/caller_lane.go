@@ -1,0 +1,173 @@
+package wire
+
+import (
+	"context"
+	"net"
+	"runtime"
+)
+
+// offerAfter is how many calls a Caller makes before it offers shared memory: what is short needs none.
+const offerAfter = 8
+
+// ShareMemory says that the server takes shared memory: a Caller that makes more than a few calls over a Unix socket
+// will offer some, where the system has it. It does not block.
+func (c *Caller) ShareMemory() {
+	if _, local := c.conn.NetConn().(*net.UnixConn); local && c.conn.direct() {
+		c.mayOffer.Store(true)
+	}
+}
+
+// offer offers shared memory to the server, whose answer comes later.
+func (c *Caller) offer() {
+	memory, file, err := newMemory(laneBytes)
+	if err != nil {
+		return // the socket does it all
+	}
+	c.reading.Lock()
+	if !c.ending.Load() {
+		c.lane = newLane(memory, true)
+		c.beside.Store(true)
+		memory = nil
+	}
+	c.reading.Unlock()
+	if memory != nil {
+		unmapMemory(memory)
+	}
+	if memory != nil || !c.out.offerFile(file) {
+		_ = file.Close() // nobody has it
+	}
+}
+
+// takeAnswer takes the server's answer to an offer.
+func (c *Caller) takeAnswer(frame []byte) error {
+	var h answerHeader
+	switch _, err := h.UnmarshalMsg(frame); {
+	case err != nil:
+		return protocolError(err.Error())
+	case c.lane == nil || c.answered:
+		return protocolError("an answer to no offer")
+	case h.Taken:
+		c.conn.share(c.lane)
+		c.out.share()
+		c.answered = true
+	case c.lane.inward:
+		return protocolError("memory is used that was not taken")
+	default:
+		unmapMemory(c.lane.memory)
+		c.lane, c.answered = nil, true
+		c.beside.Store(false)
+	}
+	return nil
+}
+
+// dropLane lets go of the shared memory when nothing comes any more.
+func (c *Caller) dropLane() {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	c.beside.Store(false)
+	if c.lane != nil {
+		c.conn.unshare(c.lane)
+		c.lane = nil
+	}
+}
+
+// lookFor reads from shared memory for a caller, as long as that is worth it and nobody else does. When it returns,
+// somebody else will have the reply found, if it was not.
+func (c *Caller) lookFor(ctx context.Context, p *pending) {
+	if !c.reading.TryLock() {
+		return // who reads will hand it over, and look again before leaving
+	}
+	defer c.stopReading()
+	l := c.lane
+	if l == nil || !l.inward {
+		return
+	}
+	l.sleeping.Store(0)
+	for {
+		others := c.waiting.Load() - 1
+		if err := c.drain(); err != nil {
+			c.end(err)
+			return
+		}
+		if len(p.reply) == 0 && c.waiting.Load()-1 < others { // they have theirs, and may ask for more
+			runtime.Gosched()
+		}
+		if len(p.reply) != 0 || ctx.Err() != nil || !l.inward ||
+			!l.patience.await(func() bool { return !l.in.empty() || c.ending.Load() }) || c.ending.Load() {
+			return
+		}
+	}
+}
+
+// stopReading ends reading. If calls wait, and nobody has begun to read, the server is to ring when it has a reply.
+func (c *Caller) stopReading() {
+	for {
+		asleep := c.lane == nil || !c.lane.inward || c.ending.Load()
+		if !asleep && c.waiting.Load() != 0 {
+			if asleep = c.lane.sleep(); !asleep {
+				if err := c.drain(); err != nil {
+					c.end(err)
+				}
+				continue
+			}
+		}
+		c.reading.Unlock()
+		if asleep || c.waiting.Load() == 0 || !c.reading.TryLock() {
+			return
+		}
+	}
+}
+
+// drain takes everything that is in the ring.
+func (c *Caller) drain() error {
+	var buf []byte
+	for c.lane.inward {
+		frame, found, err := c.lane.in.next(buf)
+		switch {
+		case err != nil:
+			return err
+		case found == foundNothing:
+			return nil
+		case found == foundDetour:
+			c.lane.inward = false
+			return nil
+		}
+		kept, err := c.take(frame)
+		if err != nil {
+			return err
+		}
+		if buf = frame; kept {
+			buf = nil
+		}
+	}
+	return nil
+}
+
+// arriveBeside takes what has come over the socket beside shared memory: a frame, or the end.
+func (c *Caller) arriveBeside(frame []byte, failed error) (kept bool, err error) {
+	l := c.lane
+	if l.inward {
+		l.wake()
+		if failed != nil {
+			err = l.in.close()
+		}
+		if err == nil {
+			err = c.drain()
+		}
+	}
+	switch {
+	case failed != nil: // what was published before has counted
+		return false, failed
+	case err != nil:
+		return false, err
+	case len(frame) == 0: // a bell
+		return false, nil
+	case l.inward:
+		return false, protocolError("a frame beside the ring")
+	case kindOf(frame) == kindTurn:
+		l.inward = true
+		return false, c.drain()
+	default:
+		return c.take(frame)
+	}
+}

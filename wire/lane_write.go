@@ -1,0 +1,116 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+)
+
+// What a lane adds to a connection's writing end.
+
+// share has the connection write to a lane from now on, where that suits.
+func (c *Conn) share(l *lane) { c.lane.Store(l) }
+
+// unshare lets go of a lane that nobody reads from any more. The connection is closed, so that no write takes long.
+func (c *Conn) unshare(l *lane) {
+	c.writeMu.Lock()
+	c.lane.Store(nil)
+	c.writeMu.Unlock()
+	unmapMemory(l.memory)
+}
+
+// tryPublish puts frames that are complete with their headers into the ring, and reports whether it did. What does not fit
+// goes by the socket, to which it prepares the way.
+func (c *Conn) tryPublish(frames [][]byte) bool {
+	if !c.writeMu.TryLock() {
+		return false
+	}
+	defer c.writeMu.Unlock()
+	return c.broken == nil && c.publishLocked(frames)
+}
+
+func (c *Conn) publishLocked(frames [][]byte) bool {
+	l := c.lane.Load()
+	if l == nil || c.partial {
+		return false
+	}
+	size := 0
+	for _, f := range frames {
+		size += len(f)
+	}
+	var (
+		room   []byte
+		err    error
+		before = l.out.position
+	)
+	if size <= largestRecord {
+		if room, err = l.out.reserve(size); err != nil {
+			c.broken = err
+			return false
+		}
+	}
+	switch {
+	case room == nil && l.outward:
+		l.outward = false
+		l.out.detour()
+		return false
+	case room == nil:
+		return false
+	case !l.outward && !c.turnLocked():
+		l.out.position = before
+		return false
+	}
+	l.outward = true
+	for _, f := range frames {
+		room = room[copy(room, f):]
+	}
+	l.out.publish()
+	if l.peerSleeps.Load() != 0 && l.peerSleeps.Swap(0) != 0 {
+		c.ringLocked()
+	}
+	return true
+}
+
+var (
+	bellFrame = appendFrameHeader(nil, 0)
+	turnFrame = append(appendFrameHeader(nil, 2), 0x91, byte(kindTurn))
+
+	errPiece = errors.New("wire: write: the network took a piece of a frame")
+)
+
+// turnLocked says on the socket that what follows is in the ring. It reports false when the socket takes nothing now.
+func (c *Conn) turnLocked() bool { return c.writeNowLocked(turnFrame) }
+
+// ringLocked wakes a peer that sleeps. A socket that takes nothing has something for the peer, which wakes it too.
+func (c *Conn) ringLocked() { c.writeNowLocked(bellFrame) }
+
+func (c *Conn) writeNowLocked(frame []byte) bool {
+	n := 0
+	_ = c.raw.Write(func(fd uintptr) bool {
+		n = writeOnce(fd, frame)
+		return true // in any case: this does not wait
+	})
+	if n != 0 && n != len(frame) { // sockets take so few bytes whole
+		c.broken = errPiece
+	}
+	return n == len(frame)
+}
+
+// writeFile writes frames that are complete with their headers, and a file with them, which it closes.
+func (c *Conn) writeFile(frames net.Buffers, file *os.File) error {
+	defer file.Close()
+	c.writeMu.Lock()
+	defer c.writeMu.Unlock()
+	if c.broken != nil {
+		return c.broken
+	}
+	n, err := sendFile(c.conn.(*net.UnixConn), frames[0], file)
+	if err == nil && n < len(frames[0]) {
+		_, err = c.conn.Write(frames[0][n:])
+	}
+	if err != nil {
+		c.broken = fmt.Errorf("wire: write: %w", err)
+	}
+	return c.broken
+}

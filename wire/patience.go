@@ -1,0 +1,108 @@
+package wire
+
+import (
+	"runtime"
+	"sync/atomic"
+	"time"
+)
+
+// patience decides how long to look for something in shared memory before sleeping. Looking is worth it while what is
+// awaited comes within about the time that a wake would take: after some looks that were in vain it is given up, and taken
+// up again after a short sleep. Where the processor is wanted by others, it is left to them for a while.
+type patience struct {
+	misses  int
+	off     bool
+	asleep  int64 // when the last sleep began, or 0
+	penalty int64 // for which looking is left off after the processor was lost, in nanoseconds
+	until   int64 // when that ends
+}
+
+const (
+	lookTime     = 50 * time.Microsecond
+	looksAtOnce  = 40   // between two yields to other threads
+	othersEvery  = 8    // yields, after which other goroutines may run
+	mostYields   = 2000 // where the clock stands still, as in a test
+	mostMisses   = 4
+	shortSleep   = 100 * time.Microsecond
+	lostTime     = 500 * time.Microsecond // a yield that took longer has lost the processor
+	leastPenalty = 10 * time.Millisecond
+	mostPenalty  = time.Second
+)
+
+// looking is how many goroutines of this process do.
+var looking atomic.Int32
+
+var clockBase = time.Now()
+
+// clock returns nanoseconds since the process has started.
+func clock() int64 { return int64(time.Since(clockBase)) }
+
+// await looks until ready returns true, for as long as that is worth it, and reports whether it did.
+func (p *patience) await(ready func() bool) bool {
+	for range looksAtOnce {
+		if ready() {
+			p.misses = 0
+			return true
+		}
+	}
+	begun := clock()
+	if p.off || begun < p.until {
+		return false
+	}
+	if int(looking.Add(1)) > runtime.GOMAXPROCS(0) {
+		looking.Add(-1)
+		return false
+	}
+	defer looking.Add(-1)
+	for round, last := 1, begun; ; round++ {
+		if round%othersEvery == 0 {
+			runtime.Gosched()
+		} else {
+			yield()
+		}
+		now := clock()
+		if now-last > int64(lostTime) {
+			p.lost(now)
+			return ready()
+		}
+		for range looksAtOnce {
+			if ready() {
+				p.found()
+				return true
+			}
+		}
+		if now-begun > int64(lookTime) || round == mostYields {
+			p.missed()
+			return false
+		}
+		last = now
+	}
+}
+
+func (p *patience) found() {
+	p.misses = 0
+	if p.penalty > int64(leastPenalty) {
+		p.penalty -= p.penalty / 64
+	}
+}
+
+func (p *patience) missed() {
+	if p.misses++; p.misses >= mostMisses {
+		p.off = true
+	}
+}
+
+func (p *patience) lost(now int64) {
+	p.penalty = min(max(2*p.penalty, int64(leastPenalty)), int64(mostPenalty))
+	p.until = now + p.penalty
+}
+
+// sleep is called before a sleep, and woke after it.
+func (p *patience) sleep() { p.asleep = clock() }
+
+func (p *patience) woke() {
+	if p.asleep != 0 && clock()-p.asleep <= int64(shortSleep) {
+		p.off, p.misses = false, 0
+	}
+	p.asleep = 0
+}

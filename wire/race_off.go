@@ -1,0 +1,7 @@
+//go:build !race
+
+package wire
+
+func tellPublished() {}
+
+func tellSeen() {}
