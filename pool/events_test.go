@@ -135,7 +135,9 @@ func TestWorkerEvents(t *testing.T) {
 func TestWorkerEventsOfRecycling(t *testing.T) {
 	d := &diary{t: t}
 	p := newPool(t, &pool.Options{Workers: 1, IdleTimeout: 20 * time.Millisecond, Spares: 1, OnWorker: d.write})
-	hostedEventually(t, "an idle worker leaves", func() bool { return len(d.exits(pool.ExitIdle)) == 1 })
+	hostedEventually(t, "an idle worker leaves, and a spare is there", func() bool {
+		return len(d.exits(pool.ExitIdle)) == 1 && slices.ContainsFunc(d.all(), func(e pool.WorkerEvent) bool { return e.Kind == pool.WorkerSpare })
+	})
 	if _, err := double.Apply(t.Context(), p, 1); err != nil {
 		t.Fatal(err)
 	}
@@ -200,6 +202,9 @@ func TestLogs(t *testing.T) {
 	policy.Attempts = 2
 	p := newPool(t, &pool.Options{Workers: 1, Grace: 20 * time.Millisecond, Retry: &policy, Logger: logger})
 	_, _ = troubled.Idempotent().WithTimeout(50*time.Millisecond).Apply(t.Context(), p, trouble{How: "hang", Until: 9})
+	if _, err := double.Apply(t.Context(), p, 1); err != nil { // its worker is there when the pool ends
+		t.Fatal(err)
+	}
 	if err := p.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
