@@ -210,24 +210,6 @@ func (c *Conn) writeFrames(frames net.Buffers) error {
 // direct reports whether tryWrite is of any use.
 func (c *Conn) direct() bool { return c.raw != nil }
 
-// tryWrite writes as much of frames that are complete with their headers as the network takes at once, and leaves the rest.
-// It reports whether nothing is left. What fails, writeFrames will find out.
-func (c *Conn) tryWrite(frames *[]byte) (whole bool) {
-	if !c.writeMu.TryLock() {
-		return false
-	}
-	defer c.writeMu.Unlock()
-	if c.broken != nil {
-		return false
-	}
-	_ = c.raw.Write(func(fd uintptr) bool {
-		*frames = (*frames)[writeOnce(fd, *frames):]
-		return true // in any case: this does not wait
-	})
-	c.partial = len(*frames) != 0
-	return !c.partial
-}
-
 // frameBuffered reports whether ReadFrame would return a frame without asking the network.
 func (c *Conn) frameBuffered() bool {
 	buffered := c.reader.Buffered()

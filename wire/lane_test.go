@@ -75,6 +75,24 @@ func TestSharedMemoryBeginsAtAnyTime(t *testing.T) {
 	}
 }
 
+// The queue hears of shared memory after the connection, which another goroutine may have written to meanwhile: what goes
+// by the socket then is announced in the ring. Without that the server found a frame beside the ring, and ended the session.
+func TestSharedMemoryThatTheQueueHasNotHeardOf(t *testing.T) {
+	s, _ := sharing(t, func(r *Request) { r.Answer(Reply{}) }, nil, nil)
+	for _, size := range []int{0, 2 * copiedPayload, largestRecord + 1, 0} {
+		s.out.mu.Lock()
+		s.out.shared = false
+		s.out.mu.Unlock()
+		if _, err := s.Call(context.Background(), 0, "by whoever calls", make([]byte, size)); err != nil {
+			t.Fatalf("%d bytes: %v", size, err)
+		}
+		s.out.share()
+		if _, err := s.Call(context.Background(), 0, "x", nil); err != nil {
+			t.Fatalf("after %d bytes: %v", size, err)
+		}
+	}
+}
+
 func TestSharedMemoryCarriesAllSizes(t *testing.T) {
 	for _, h := range []Handler{method, func(r *Request) { r.Answer(carryOut(t.Context(), r)) }} {
 		s, _ := sharing(t, h, nil, nil)

@@ -20,16 +20,36 @@ func (c *Conn) unshare(l *lane) {
 	unmapMemory(l.memory)
 }
 
-// tryPublish puts frames that are complete with their headers into the ring, and reports whether it did. What does not fit
-// goes by the socket, to which it prepares the way.
-func (c *Conn) tryPublish(frames [][]byte) bool {
+// tryWrite writes frames that are complete with their headers, as far as that takes no wait: through shared memory, or, if
+// they are in one piece, as much as the network takes at once. It reports whether nothing is left. The rest, and what fails,
+// are for writeFrames.
+//
+// Which way they go is decided under the one lock, by what the connection knows: whoever writes may not have heard yet that
+// memory is shared, while another has begun to use it.
+func (c *Conn) tryWrite(frames net.Buffers) (whole bool) {
 	if !c.writeMu.TryLock() {
 		return false
 	}
 	defer c.writeMu.Unlock()
-	return c.broken == nil && c.publishLocked(frames)
+	if c.broken != nil {
+		return false
+	}
+	if c.publishLocked(frames) {
+		return true
+	}
+	if c.broken != nil || len(frames) != 1 {
+		return false
+	}
+	_ = c.raw.Write(func(fd uintptr) bool {
+		frames[0] = frames[0][writeOnce(fd, frames[0]):]
+		return true // in any case: this does not wait
+	})
+	c.partial = len(frames[0]) != 0
+	return !c.partial
 }
 
+// publishLocked puts frames that are complete with their headers into the ring, and reports whether it did. What does not fit
+// goes by the socket, to which it prepares the way.
 func (c *Conn) publishLocked(frames [][]byte) bool {
 	l := c.lane.Load()
 	if l == nil || c.partial {

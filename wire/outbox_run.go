@@ -86,9 +86,8 @@ func (o *outbox) flushLocked() {
 		}
 		o.gatherLocked(directSize)
 		o.writing = true
-		shared := o.shared
 		o.mu.Unlock()
-		whole := shared && o.conn.tryPublish(o.vector) || len(o.vector) == 1 && o.conn.tryWrite(&o.vector[0])
+		whole := o.conn.tryWrite(o.vector)
 		o.mu.Lock()
 		o.writing = false
 		if !whole || o.closed != nil {

@@ -184,6 +184,8 @@ func (r *ringReader) open() (detour bool, err error) {
 	header := r.ring[place : place+recordHeader]
 	length, kind := binary.NativeEndian.Uint32(header), binary.NativeEndian.Uint32(header[4:])
 	switch {
+	case length == skipRest && place == 0: // or whoever writes such ones fast enough would keep next from returning
+		return false, errCorrupt("a skip at the start")
 	case length == skipRest:
 		if size-place > published {
 			return false, errCorrupt("a skip beyond what is published")

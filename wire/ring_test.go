@@ -128,7 +128,11 @@ func TestRingRefusesCorruptWords(t *testing.T) {
 		"length beyond the tail": func(c, _ *lane) { binary.NativeEndian.PutUint32(c.out.ring, 4000) },
 		"length beyond the ring": func(c, _ *lane) { binary.NativeEndian.PutUint32(c.out.ring, 1<<31) },
 		"skip beyond the tail":   func(c, _ *lane) { binary.NativeEndian.PutUint32(c.out.ring, skipRest) },
-		"unknown kind":           func(c, _ *lane) { binary.NativeEndian.PutUint32(c.out.ring[4:], 9) },
+		"skip of it all": func(c, _ *lane) { // a writer that went on so would hold its reader for ever
+			binary.NativeEndian.PutUint32(c.out.ring, skipRest)
+			c.out.tail.Store(ringBytes)
+		},
+		"unknown kind": func(c, _ *lane) { binary.NativeEndian.PutUint32(c.out.ring[4:], 9) },
 		"frame beyond the record": func(c, _ *lane) {
 			binary.BigEndian.PutUint32(c.out.ring[recordHeader:], 100)
 		},
