@@ -135,7 +135,10 @@ func TestWorkerEvents(t *testing.T) {
 func TestWorkerEventsOfRecycling(t *testing.T) {
 	d := &diary{t: t}
 	p := newPool(t, &pool.Options{Workers: 1, IdleTimeout: 20 * time.Millisecond, Spares: 1, OnWorker: d.write})
-	hostedEventually(t, "an idle worker leaves", func() bool { return len(d.exits(pool.ExitIdle)) == 1 })
+	hostedEventually(t, "an idle worker leaves, and a spare is there", func() bool {
+		return len(d.exits(pool.ExitIdle)) == 1 &&
+			slices.ContainsFunc(d.all(), func(e pool.WorkerEvent) bool { return e.Kind == pool.WorkerSpare })
+	})
 	if _, err := double.Apply(t.Context(), p, 1); err != nil {
 		t.Fatal(err)
 	}
