@@ -187,8 +187,13 @@ func (p *Pool) requeue(tasks []task) {
 	if len(tasks) == 0 {
 		return
 	}
-	var dropped []task
 	p.mu.Lock()
+	p.requeueUnlock(tasks)
+}
+
+// requeueUnlock is requeue with mu held, which it unlocks.
+func (p *Pool) requeueUnlock(tasks []task) {
+	var dropped []task
 	p.inflight -= tally(tasks)
 	for _, t := range slices.Backward(tasks) {
 		switch {

@@ -136,7 +136,8 @@ func TestWorkerEventsOfRecycling(t *testing.T) {
 	d := &diary{t: t}
 	p := newPool(t, &pool.Options{Workers: 1, IdleTimeout: 20 * time.Millisecond, Spares: 1, OnWorker: d.write})
 	hostedEventually(t, "an idle worker leaves, and a spare is there", func() bool {
-		return len(d.exits(pool.ExitIdle)) == 1 && slices.ContainsFunc(d.all(), func(e pool.WorkerEvent) bool { return e.Kind == pool.WorkerSpare })
+		return len(d.exits(pool.ExitIdle)) == 1 &&
+			slices.ContainsFunc(d.all(), func(e pool.WorkerEvent) bool { return e.Kind == pool.WorkerSpare })
 	})
 	if _, err := double.Apply(t.Context(), p, 1); err != nil {
 		t.Fatal(err)
@@ -158,13 +159,15 @@ func TestWorkerEventsOfRecycling(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.inOrder()
-	ready := map[int]int{}
-	for at, e := range d.all() {
-		if e.Kind == pool.WorkerReady {
-			ready[len(ready)] = at
-		}
-		if e.Kind == pool.WorkerExited && e.Cause == pool.ExitAge && ready[len(ready)-1] > at {
-			t.Error("a worker has left before its successor was ready")
+	ready, old := 0, 0
+	for _, e := range d.all() {
+		switch {
+		case e.Kind == pool.WorkerReady:
+			ready++
+		case e.Kind == pool.WorkerExited && e.Cause == pool.ExitAge:
+			if old++; ready <= old {
+				t.Errorf("the %d. old worker has left when %d had been ready", old, ready)
+			}
 		}
 	}
 

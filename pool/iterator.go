@@ -110,7 +110,7 @@ func (f *Function[A, R]) pullAll(ctx context.Context, it *Iterator[R], inputs it
 			return cutShort(err)
 		}
 	}
-	return nil
+	return cutShort(context.Cause(ctx)) // a sequence may end because ctx has
 }
 
 // slabBytes is the size of the buffers in which encoded arguments stand together.

@@ -345,15 +345,17 @@ func (l *link) stats() WorkerStats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := WorkerStats{PID: l.process.PID(), State: Idle, TasksDone: l.ended}
-	if l.flight.len() > 0 {
-		s.State = Busy
-		if f := l.flight.at(0); !f.recalled {
-			s.Function = f.job.entry.name
+	for i := range l.flight.len() {
+		f := l.flight.at(i)
+		if f.recalled {
+			continue // it runs elsewhere
 		}
-		if l.begunLocked(l.flight.at(0), l.base) {
+		s.State, s.Function = Busy, f.job.entry.name
+		if i == 0 && l.begunLocked(f, l.base) {
 			s.Age = max(0, time.Duration(clock()-l.claimedAtLocked()))
 			s.Progress = l.progressLocked()
 		}
+		break
 	}
 	if l.leaving || l.retiring != "" || l.condemned != nil {
 		s.State = Leaving

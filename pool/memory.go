@@ -147,19 +147,17 @@ func (l *link) memoryTree() finalize.Tree {
 }
 
 // exceed ends a worker whose tree uses too much memory: what it runs fails with that, and what waits behind it goes back
-// to the queue. It does not wait for the end.
-func (l *link) exceed(excess *MemoryLimitError) {
+// to the queue. It does not wait for the end, and reports false for a worker that ends already.
+func (l *link) exceed(excess *MemoryLimitError) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.fault != nil || l.buried {
-		return
+		return false
 	}
 	recalled := l.recallLocked(0, nil)
 	l.goroutines.Go(func() { l.pool.requeue(recalled) })
 	l.blameLocked(excess)
-	l.pool.options.Logger.Warn("worker uses too much memory; killing it with all that it started",
-		"pool", l.pool.options.Name, "pid", excess.PID, "used", excess.Used, "limit", excess.Limit,
-		"mechanism", string(excess.Mechanism))
+	return true
 }
 
 // excessLocked returns why the worker was ended, if it used too much memory.

@@ -127,9 +127,12 @@ func (s *memorySampler) look(census *finalize.Census) error {
 // verdict ends a worker, unless it was removed.
 func (s *memorySampler) verdict(l *link, excess *MemoryLimitError) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if slices.Contains(s.links, l) {
-		l.exceed(excess)
+	ends := slices.Contains(s.links, l) && l.exceed(excess)
+	s.mu.Unlock()
+	if ends {
+		l.pool.options.Logger.Warn("worker uses too much memory; killing it with all that it started",
+			"pool", l.pool.options.Name, "pid", excess.PID, "used", excess.Used, "limit", excess.Limit,
+			"mechanism", string(excess.Mechanism))
 	}
 }
 

@@ -62,7 +62,8 @@ type Options struct {
 	// MaxAge is how long after its start a worker is replaced: when it is idle, or after its task. Each worker's own is up to
 	// a tenth shorter, at random, so that not all are replaced at once. With MaxAge and MaxTasksPerChild a successor is
 	// started before the worker leaves, where with that there are no more than Workers+Spares+1 processes; a worker that is
-	// too old goes on until its successor is ready. Default: never.
+	// too old goes on until its successor is ready, and the age of a successor that waits for a long task's end counts anew.
+	// Default: never.
 	MaxAge time.Duration
 
 	// IdleTimeout is how long a worker may have nothing to do before it leaves, while there are more than MinWorkers. A task

@@ -48,11 +48,14 @@ func (l *link) listen() {
 	}
 }
 
-// hear hands the latest report on, and returns which it is.
+// hear hands the latest report on, and returns which it is. Of a worker that was buried there is none, and its memory may be
+// gone.
 func (l *link) hear() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.hearLocked()
+	if !l.buried {
+		l.hearLocked()
+	}
 	return l.heard
 }
 

@@ -259,8 +259,8 @@ func (l *link) match() (n int, err error) {
 		v := verdict{task: f.task, outcome: l.judgeLocked(sequence, f.task, a)}
 		l.outgoing.give(f.piece)
 		if v.kind == TimedOut && v.mayRepeat() {
-			l.ousted = ExitTimedOut
-			l.held = append(l.held, v) // what it had started may go on: the worker goes first
+			l.ousted, l.retiring = ExitTimedOut, ExitTimedOut // and gets nothing more
+			l.held = append(l.held, v)                        // what it had started may go on: the worker goes first
 			continue
 		}
 		l.verdicts = append(l.verdicts, v)

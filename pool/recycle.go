@@ -72,6 +72,9 @@ func (l *link) claimLocked() bool {
 // expectLocked has a successor started for a worker that is to leave.
 func (l *link) expectLocked(cause ExitCause) {
 	if l.due != "" {
+		if cause == ExitAge { // tasks that were taken back leave a worker that has had its number short of that
+			l.due = cause
+		}
 		return
 	}
 	l.due = cause

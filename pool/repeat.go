@@ -114,8 +114,7 @@ func (p *Pool) rouse(r *rest) {
 	if delete(of, r.index); len(of) == 0 {
 		delete(p.resting, r.job)
 	}
-	p.mu.Unlock()
-	p.requeue([]task{r.task})
+	p.requeueUnlock([]task{r.task})
 }
 
 // unrestLocked takes out the tasks of a job that wait for their next attempt: they end.

@@ -37,9 +37,8 @@ func (r *reserve) run() {
 	for r.await() {
 		l, err := r.seat.hire()
 		switch {
-		case err == nil:
+		case err == nil && r.keep(l):
 			failures = 0
-			r.keep(l)
 		case p.lifetime.Err() == nil:
 			failures++
 			r.seat.pause(failures)
@@ -68,29 +67,19 @@ func (r *reserve) await() bool {
 	return p.lifetime.Err() == nil
 }
 
-// keep has a worker wait until it is taken, has died, is too old, or not wanted any more.
-func (r *reserve) keep(l *link) {
+// keep has a worker wait until it is taken, has died, is too old, or not wanted any more. It reports false if it has died.
+func (r *reserve) keep(l *link) bool {
 	p := r.seat.pool
 	unlimit := l.limitMemory()
-	var old <-chan time.Time
-	if l.expires > 0 {
-		timer := time.NewTimer(time.Duration(l.expires - clock()))
-		defer timer.Stop()
-		old = timer.C
-	}
 	l.announce(WorkerSpare, "spare worker ready")
+	lived := true
 	if r.offer(l) {
 		p.replaceIdle()
-		select {
-		case <-l.taken:
-		case <-l.process.Done():
-		case <-old:
-		case <-p.lifetime.Done():
-		}
+		lived = r.wait(l)
 	}
 	unlimit()
 	if !p.withdraw(l) {
-		return // it has a seat
+		return true // it has a seat
 	}
 	l.dismiss()
 	r.seat.burials.Go(func() {
@@ -99,6 +88,51 @@ func (r *reserve) keep(l *link) {
 		l.report()
 		l.clear()
 	})
+	return lived
+}
+
+// wait returns when a worker is to wait no longer, with false if it has died.
+func (r *reserve) wait(l *link) (lived bool) {
+	p := r.seat.pool
+	var old <-chan time.Time
+	if l.expires > 0 {
+		timer := time.NewTimer(time.Duration(l.expires - clock()))
+		defer timer.Stop()
+		old = timer.C
+	}
+	for {
+		select {
+		case <-l.taken:
+		case <-l.process.Done():
+			return false
+		case <-p.lifetime.Done():
+		case <-old:
+			if left := r.renew(l); left > 0 {
+				old = time.After(left)
+				continue
+			}
+		}
+		return true
+	}
+}
+
+// renew has the age of a successor for which a worker with a long task has no use yet count anew: one like it would have to be
+// started at once. It returns how long it may wait then, 0 for no longer.
+func (r *reserve) renew(l *link) time.Duration {
+	p := r.seat.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-l.taken:
+		return 0
+	default:
+	}
+	if !r.successor || p.due == 0 {
+		return 0
+	}
+	left := p.options.lifespan()
+	l.expires = clock() + int64(left)
+	return left
 }
 
 // offer makes a worker one that seats may take. It reports false if nobody wants it any more.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -174,9 +175,13 @@ func (s *seat) hire() (_ *link, err error) {
 	}
 	large := newArena()
 	l, err := s.connect(memory, large, &files)
-	if err = joinClose(err, files...); err != nil {
+	closed := joinClose(nil, files...)
+	if err != nil {
 		logs.flush()
-		return nil, errors.Join(err, memory.close(), large.close())
+		return nil, errors.Join(err, closed, memory.close(), large.close())
+	}
+	if closed != nil { // the worker has them, and it has started
+		l.log(slog.LevelWarn, "cannot close what a worker has inherited", "error", closed)
 	}
 	l.forwardLogs(logs)
 	return l, nil

@@ -9,6 +9,8 @@ import (
 
 	"github.com/tinylib/msgp/msgp"
 
+	"github.com/multiproc-go/multiproc/wire"
+
 	"github.com/multiproc-go/multiproc/spawn"
 )
 
@@ -103,16 +105,13 @@ func injectTrace(ctx context.Context) []byte {
 
 // extractTrace returns ctx with what injectTrace has encoded. It ignores what is no trace.
 func extractTrace(ctx context.Context, encoded []byte) context.Context {
-	count, rest, err := msgp.ReadMapHeaderBytes(encoded)
+	r := wire.NewReader(encoded)
 	carrier := map[string]string{}
-	for ; count > 0 && err == nil; count-- {
-		var key, value string
-		if key, rest, err = msgp.ReadStringBytes(rest); err == nil {
-			value, rest, err = msgp.ReadStringBytes(rest)
-			carrier[key] = value
-		}
+	for left := r.Map(); left > 0 && r.Err() == nil; left-- {
+		key := r.Text()
+		carrier[key] = r.Text()
 	}
-	if err != nil {
+	if r.Err() != nil {
 		return ctx
 	}
 	if parent := carrier[headerTraceparent]; parent != "" {

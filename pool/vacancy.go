@@ -69,7 +69,7 @@ func (s *seat) arrived() {
 // callLocked has seats filled again whose workers left because they had nothing to do, one for each task that waits and
 // for which none was called yet.
 func (p *Pool) callLocked() {
-	for len(p.vacant) > 0 && p.called < p.queue.len()-p.withdrawn {
+	for len(p.vacant) > 0 && p.called < p.queued-p.reserved {
 		s := p.vacant[len(p.vacant)-1]
 		p.vacant = p.vacant[:len(p.vacant)-1]
 		s.listed = false
@@ -120,7 +120,7 @@ func (s *seat) wanted() bool {
 		return false
 	case !s.empty:
 		return true
-	case p.called < p.queue.len()-p.withdrawn:
+	case p.called < p.queued-p.reserved:
 		p.fillLocked(s)
 		return true
 	case !s.listed:
