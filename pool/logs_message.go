@@ -10,6 +10,8 @@ import (
 	stdsync "sync"
 
 	"github.com/tinylib/msgp/msgp"
+
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 // A log record on its way begins with logHeader bytes in the machine's order: whose it is, as a sequence number plus one, or 0;
@@ -124,7 +126,7 @@ func readLog(src []byte) (*logRecord, error) {
 	at := next(r, msgp.ReadTimeBytes)
 	level := next(r, msgp.ReadInt64Bytes)
 	source := next(r, msgp.ReadInt64Bytes)
-	message := next(r, msgp.ReadStringBytes)
+	message := r.text()
 	l.attrs = r.attrs(0)
 	if r.err != nil || len(r.rest) > 0 {
 		return nil, errors.Join(errCorrupt, r.err)
@@ -149,6 +151,17 @@ func next[T any](r *logReader, read func([]byte) (T, []byte, error)) (value T) {
 	return value
 }
 
+// text reads a string, and believes no length that would not be an int on this machine.
+func (r *logReader) text() string {
+	if r.err != nil {
+		return ""
+	}
+	reader := wire.NewReader(r.rest)
+	value := reader.Text()
+	r.rest, r.err = reader.Rest(), reader.Err()
+	return value
+}
+
 func (r *logReader) attrs(depth int) []slog.Attr {
 	count := next(r, msgp.ReadArrayHeaderBytes)
 	if depth > deepestLog {
@@ -156,7 +169,7 @@ func (r *logReader) attrs(depth int) []slog.Attr {
 	}
 	var attrs []slog.Attr
 	for ; count > 0 && r.err == nil; count-- {
-		key := next(r, msgp.ReadStringBytes)
+		key := r.text()
 		attrs = append(attrs, slog.Attr{Key: key, Value: r.value(depth)})
 	}
 	return attrs
@@ -181,5 +194,5 @@ func (r *logReader) value(depth int) slog.Value {
 	case slog.KindGroup:
 		return slog.GroupValue(r.attrs(depth + 1)...)
 	}
-	return slog.StringValue(next(r, msgp.ReadStringBytes))
+	return slog.StringValue(r.text())
 }
