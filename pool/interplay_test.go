@@ -305,7 +305,7 @@ func TestRunsCallWorkers(t *testing.T) {
 // A sequence that ends because its context has looks like one that is cut short, though nothing of it is left to be taken.
 func TestSequenceEndsWithItsContext(t *testing.T) {
 	p := newPool(t, &pool.Options{Workers: 1})
-	for range 20 {
+	for range 10 {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		it := double.IMap(ctx, p, func(yield func(int) bool) {
 			if yield(1) {
@@ -316,8 +316,11 @@ func TestSequenceEndsWithItsContext(t *testing.T) {
 			t.Fatal(r, err)
 		}
 		cancel(errSentinel)
-		if _, err := it.Next(t.Context()); !errors.Is(err, pool.ErrCutShort) || !errors.Is(err, errSentinel) {
-			t.Fatal(err)
+		for range 5 { // before the sequence has ended, and then
+			if _, err := it.Next(t.Context()); !errors.Is(err, pool.ErrCutShort) || !errors.Is(err, errSentinel) {
+				t.Fatal(err)
+			}
+			<-time.After(time.Millisecond)
 		}
 		it.Close()
 	}
