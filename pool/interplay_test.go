@@ -36,12 +36,12 @@ func TestLargeArgumentsOfRetries(t *testing.T) {
 	p := newPool(t, &pool.Options{Workers: 3, Retry: &patient})
 	kills, stop := killer(t, p)
 	inputs := large(24)
-	wanted := int64(20)
+	wanted := uint64(20)
 	if testing.Short() {
-		wanted = 5
+		wanted = 4
 	}
 	rounds := uint64(0)
-	for ; kills.Load() < wanted && !t.Failed(); rounds++ {
+	for ; p.Stats().Retries < wanted && !t.Failed(); rounds++ {
 		outputs, err := echo.Idempotent().Map(t.Context(), p, inputs)
 		if err != nil {
 			t.Error(err)
@@ -74,7 +74,7 @@ func TestLargeArgumentsOfRetries(t *testing.T) {
 func TestResizeDuringRuns(t *testing.T) {
 	n := 200_000
 	if testing.Short() {
-		n = 40_000
+		n = 20_000
 	}
 	p := newPool(t, &pool.Options{Workers: 4})
 	quit, ended := make(chan struct{}), make(chan struct{})
@@ -85,7 +85,7 @@ func TestResizeDuringRuns(t *testing.T) {
 			select {
 			case <-quit:
 				return
-			case <-time.After(25 * time.Millisecond):
+			case <-time.After(60 * time.Millisecond):
 			}
 			if err := p.Resize([]int{1, 4, 2, 5}[round%4]); err != nil {
 				t.Error(err)
