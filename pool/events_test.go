@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -182,7 +183,14 @@ func TestWorkerEventsOfRecycling(t *testing.T) {
 // Whoever is told, and does not return, holds up nobody but those that wait for the pool's end.
 func TestSlowOnWorkerStallsNothing(t *testing.T) {
 	release := make(chan struct{})
-	p := newPool(t, &pool.Options{Workers: 2, OnWorker: func(pool.WorkerEvent) { <-release }})
+	var telling atomic.Int32
+	p := newPool(t, &pool.Options{Workers: 2, OnWorker: func(pool.WorkerEvent) {
+		if telling.Add(1) > 1 {
+			t.Error("two events are told at once")
+		}
+		defer telling.Add(-1)
+		<-release
+	}})
 	t.Cleanup(func() { close(release) })
 	for range 20 {
 		_, _ = dies.Apply(t.Context(), p, int(syscall.SIGKILL))
