@@ -45,18 +45,17 @@ func (k *killing) reap() {
 // run makes passes until one finds nothing and is settled.
 func (k *killing) run(ctx context.Context) error {
 	const (
-		patience = 10 // passes in a row that find nothing but are not settled
 		shortest = 25 * time.Millisecond
 		longest  = 400 * time.Millisecond
 	)
 	wait := shortest
-	for empty := 0; ; {
+	for found := (patience{}); ; {
 		members, settled, err := k.pass()
 		if err != nil {
 			return err
 		}
 		if len(members) == 0 {
-			if empty++; settled || empty == patience {
+			if settled || found.nothing(k.scan.execing, time.Now()) {
 				return k.refusals()
 			}
 			if !pause(ctx, time.Millisecond) {
@@ -64,7 +63,7 @@ func (k *killing) run(ctx context.Context) error {
 			}
 			continue
 		}
-		empty = 0
+		found = patience{}
 		err = k.strike(members)
 		if !k.waitUntilDead(ctx, wait) {
 			return k.survivors(ctx, members)
@@ -74,6 +73,29 @@ func (k *killing) run(ctx context.Context) error {
 		}
 		wait = min(2*wait, longest)
 	}
+}
+
+// patience says when to make do with passes in a row that find nothing but are not settled.
+type patience struct {
+	passes int
+	since  time.Time // of the first of them
+}
+
+const (
+	mostPasses = 10
+	// execPatience is for how long a process may be between two programs before it is taken for none of the tree: on a
+	// machine with more to do than processors, one that waits for its turn there is no rarity.
+	execPatience = time.Second
+)
+
+// nothing counts a pass, and reports whether it is to be the last. execing says that somebody was between two programs in
+// it, which does not last.
+func (p *patience) nothing(execing bool, now time.Time) bool {
+	if p.passes == 0 {
+		p.since = now
+	}
+	p.passes++
+	return p.passes >= mostPasses && (!execing || now.Sub(p.since) >= execPatience)
 }
 
 // pass returns the members except those that cannot be killed.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"runtime"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -116,5 +117,26 @@ func TestLookKnowsTheOldByTheirInodes(t *testing.T) {
 	}
 	if !found() || len(s.proc.ages) > 1<<15 {
 		t.Errorf("%d processes are remembered", len(s.proc.ages))
+	}
+}
+
+// A kill made do with ten passes, some ten milliseconds, while a descendant waited for its turn in the middle of an exec: it
+// was left, and ran beside the next attempt of its task.
+func TestPatienceWithWhatIsBetweenTwoPrograms(t *testing.T) {
+	now := time.Now()
+	var busy, exec patience
+	for pass := 1; pass < mostPasses; pass++ {
+		if busy.nothing(false, now) || exec.nothing(true, now) {
+			t.Fatalf("given up after %d passes", pass)
+		}
+	}
+	if !busy.nothing(false, now) {
+		t.Error("more than ten passes where many processes are made")
+	}
+	if exec.nothing(true, now.Add(execPatience/2)) {
+		t.Error("given up while somebody is between two programs")
+	}
+	if !exec.nothing(false, now.Add(execPatience/2)) || !exec.nothing(true, now.Add(execPatience)) {
+		t.Error("no end")
 	}
 }
