@@ -27,10 +27,11 @@ type link struct {
 	moved      *meter        // counts the bytes of data
 	control    *wire.Conn    // orders to the worker
 	patience   time.Duration // how long the worker may make no progress without running a task
-	results    ringReader    // read by serve alone, as are the six below
+	results    ringReader    // read by serve alone, as are the seven below
 	scratch    []byte
 	answers    []answer
 	verdicts   []verdict
+	napped     bool      // since results were taken last
 	packed     []byte    // results of runs
 	held       []verdict // of tasks that may be run again, once nothing is left of the worker
 	early      []byte    // a large payload that came before its record was looked at

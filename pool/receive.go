@@ -81,10 +81,12 @@ func (l *link) wait(taken int) bool {
 	return err == nil
 }
 
-// napTime is how long a link lets results gather.
+// napTime is how long a link lets results gather. In a process that has nothing else to do it gets as long as the millisecond
+// that the runtime's poller counts in.
 const napTime = 50 * time.Microsecond
 
 func (l *link) nap() bool {
+	l.napped = true
 	timer := time.NewTimer(napTime)
 	defer timer.Stop()
 	select {
@@ -314,10 +316,14 @@ func (l *link) paceLocked(ended int) {
 		if each < shortTask {
 			least = int64(l.target / 4)
 		}
-		l.target = int(max(1, least, min(aheadTime/each, 2*int64(l.target), mostAhead)))
+		ahead := aheadTime / each
+		if l.napped && l.aloft == 0 {
+			ahead = mostAhead // that all were done when the nap was over says little of how long they take
+		}
+		l.target = int(max(1, least, min(ahead, 2*int64(l.target), mostAhead)))
 		l.pool.ahead.Add(int64(l.target - before))
 	}
-	l.since = now
+	l.since, l.napped = now, false
 }
 
 // conclude counts outcomes and hands them to their jobs.
