@@ -38,7 +38,7 @@ type job struct {
 	local   bool // its pool is one of this process
 	shares  bool // its sink takes shared values
 	borrows bool // its caller leaves the arguments alone until it has ended
-	packs   bool // its tasks may travel as runs; its sink is a runSink then, and nobody asks for each one's progress, logs or trace
+	packs   bool // its tasks may travel as runs; its sink is a runSink then, none is run again, and nobody asks for each one's progress, logs or trace
 
 	retry *Retry // when its tasks are run again; nil: never
 

@@ -251,15 +251,14 @@ func (l *link) match() (n int, err error) {
 		sequence := l.base
 		l.base++
 		l.aloft--
+		l.outgoing.give(f.piece)
 		if f.recalled {
-			l.outgoing.give(f.piece)
 			continue
 		}
 		l.ended++
 		a.keep(f.job)
 		l.settling = l.settling || a.shared
 		v := verdict{task: f.task, outcome: l.judgeLocked(sequence, f.task, a)}
-		l.outgoing.give(f.piece)
 		if v.kind == TimedOut && v.mayRepeat() {
 			l.ousted, l.retiring = ExitTimedOut, ExitTimedOut // and gets nothing more
 			l.held = append(l.held, v)                        // what it had started may go on: the worker goes first
