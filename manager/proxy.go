@@ -29,6 +29,7 @@ type handle struct {
 	token   wire.Token
 	closed  atomic.Bool
 	cleanup runtime.Cleanup
+	memo    atomic.Pointer[any] // the holding's, once somebody wanted it
 }
 
 // newProxy makes a proxy of a handle that was counted already.
@@ -65,6 +66,36 @@ func (p *Proxy) Invoke(ctx context.Context, method string, argument []byte) ([]b
 	return reply.Payload, nil
 }
 
+// Memo returns what this process keeps of the object, which fresh makes when it is wanted for the first time: one value
+// for all proxies of one session, which is gone when the last of them is. It does not block, and fresh must not. The errors
+// are those for a proxy that was closed, or is the zero Proxy.
+func (p *Proxy) Memo(fresh func() any) (any, error) {
+	h, err := p.use()
+	if err != nil {
+		return nil, err
+	}
+	if memo := h.memo.Load(); memo != nil {
+		return *memo, nil
+	}
+	memo := h.link.memo(h.token.ID, fresh)
+	h.memo.Store(&memo)
+	return memo, nil
+}
+
+// memo returns what is kept of an object that this process has a handle to.
+func (l *link) memo(id uint64, fresh func() any) any {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h := l.held.get(id)
+	if h == nil { // the last handle was closed meanwhile
+		return fresh()
+	}
+	if h.memo == nil {
+		h.memo = fresh()
+	}
+	return h.memo
+}
+
 // Tell calls a method that answers at once, for whose result nobody cares, with an encoded argument of at most 64 KiB that
 // is the session's from then on. It travels with the next call of the session, just before it, or when the session is closed, and costs no round
 // trip: it suits what need not be known earlier, and is forgotten when this process dies. It does not block. Errors wrap
@@ -79,6 +110,28 @@ func (p *Proxy) Tell(method string, argument []byte) error {
 		return h.link.explain(err)
 	}
 	return nil
+}
+
+// Send is Tell that sends at once, and wakes the manager for it, without waiting for either.
+func (p *Proxy) Send(method string, argument []byte) error {
+	h, err := p.use()
+	if err != nil {
+		return err
+	}
+	defer runtime.KeepAlive(h)
+	if err := h.link.caller.Send(h.token.ID, method, argument); err != nil {
+		return h.link.explain(err)
+	}
+	return nil
+}
+
+// Words returns the words that this process shares with the manager for the session, or nil as long as there are none, and
+// for the zero Proxy. An object may have given some of them to this session (see [Session.Words]). It does not block.
+func (p *Proxy) Words() *wire.Words {
+	if p == nil || p.handle == nil {
+		return nil
+	}
+	return p.handle.link.caller.Words()
 }
 
 // InvokeProxy is Invoke for a method whose result is a shared object (see [Request.ReturnObject]). The caller closes the

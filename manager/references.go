@@ -15,6 +15,7 @@ type holding struct {
 	lent    int    // references that came with a message whose proxies were not decoded yet
 	lentAt  uint64 // when the last of them came, by lendings
 	server  uint64 // references that the manager has counted for us
+	memo    any    // what Proxy.Memo has made; or nil
 }
 
 // debts are what the manager is to be told, in no hurry.

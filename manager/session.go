@@ -41,6 +41,19 @@ func (s *Session) PID() int {
 	return 0
 }
 
+// Words returns the words that the session shares with the manager, or nil as long as there are none: sessions over networks
+// never have any. An object may take some of them, and tell the client by a result. When the session has ended, an object
+// finds them as they were left until its SessionEnded has returned. It does not block.
+func (s *Session) Words() *wire.Words {
+	if s.conn == nil {
+		return nil // it is nobody's
+	}
+	return s.conn.Words()
+}
+
+// Expel ends the session, of which an object has found that its client breaks the rules. It does not block.
+func (s *Session) Expel() { _ = s.conn.Close() } // it is of no use any more
+
 // String names the session and its process, for people.
 func (s *Session) String() string {
 	g := s.client.Load()
@@ -55,10 +68,12 @@ func (s *Session) serve(ctx context.Context) error {
 	o := &s.server.options
 	err := wire.Serve(ctx, s.conn, s.handle, &wire.ServeOptions{
 		MaxCalls: o.MaxCalls, OutputLimit: o.OutputLimit, ShareMemory: !o.NoSharedMemory,
+		Ended: func() {
+			for _, e := range s.watching() {
+				e.object.(SessionWatcher).SessionEnded(s)
+			}
+		},
 	})
-	for _, e := range s.watching() {
-		e.object.(SessionWatcher).SessionEnded(s)
-	}
 	s.server.endTransit(s)
 	tellGone(s.server.registry.forget(s))
 	return err

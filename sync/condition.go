@@ -52,7 +52,7 @@ func NewCondition(ctx context.Context, m *manager.Manager, lock Locker, options 
 // Acquire takes the condition's lock, as Lock.Acquire does. The lock of a condition that was made for an RLock is taken
 // by RLock.Acquire, for an Owner.
 func (c *Condition) Acquire(ctx context.Context) (*Held, error) {
-	g, err := acquire(ctx, &c.Proxy, "Acquire", message(nil).uint(0))
+	g, err := acquireLock(ctx, &c.Proxy, "Acquire")
 	if err != nil {
 		return nil, failed(typeCondition, "Acquire", err)
 	}
@@ -61,7 +61,7 @@ func (c *Condition) Acquire(ctx context.Context) (*Held, error) {
 
 // TryAcquire takes the condition's lock if it is free, and otherwise returns nil and no error.
 func (c *Condition) TryAcquire(ctx context.Context) (*Held, error) {
-	g, err := acquire(ctx, &c.Proxy, "TryAcquire", message(nil).uint(0))
+	g, err := acquireLock(ctx, &c.Proxy, "TryAcquire")
 	if err != nil || g.fence == 0 {
 		return nil, failed(typeCondition, "TryAcquire", err)
 	}
@@ -130,13 +130,13 @@ func (c *Condition) notify(ctx context.Context, held *Held, n int) (int, error) 
 	if err := c.refuse(held); err != nil {
 		return 0, err
 	}
-	argument := message(nil).uint(held.ownerNumber()).uint(held.Fence()).uint(held.lock.number).int(n)
+	argument := message(nil).uint(held.ownerNumber()).uint(held.Fence()).uint(held.first.number).int(n)
 	return askInt(ctx, &c.Proxy, "Notify", argument)
 }
 
 // refuse says what is wrong with a hold, as far as that can be seen here.
 func (c *Condition) refuse(held *Held) error {
-	if held == nil || held.released.Load() || held.lock.manager != c.Token().Address {
+	if held == nil || held.released.Load() || held.lock().manager != c.Token().Address {
 		return ErrNotHeld
 	}
 	return nil
@@ -147,7 +147,7 @@ func (c *Condition) wait(ctx context.Context, held *Held) error {
 		return err
 	}
 	old := held.grantNow()
-	argument := message(nil).uint(held.ownerNumber()).uint(old.fence).uint(held.lock.number)
+	argument := message(nil).uint(held.ownerNumber()).uint(old.fence).uint(held.first.number)
 	g, err := acquire(ctx, &c.Proxy, "Wait", argument)
 	if err != nil {
 		return err

@@ -2,11 +2,11 @@ package sync
 
 import (
 	"context"
-	stdsync "sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/multiproc-go/multiproc/manager"
+	"github.com/multiproc-go/multiproc/sync/internal/loan"
 	"github.com/multiproc-go/multiproc/wire"
 )
 
@@ -18,32 +18,29 @@ const releaseTimeout = 10 * time.Second
 type Held struct {
 	proxy    manager.Proxy // of the lock, or of the condition that it was acquired through
 	typeName string
-	lock     lockName
 	owner    *Owner // of an RLock, else nil
 	released atomic.Bool
 
-	mu    stdsync.Mutex // guards grant
-	grant grant         // that the hold is part of
+	first grant                 // that the hold was part of
+	later atomic.Pointer[grant] // that it is part of since a wait for a condition; or nil
 }
 
 func (h *Held) grantNow() grant {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.grant
+	if later := h.later.Load(); later != nil {
+		return *later
+	}
+	return h.first
 }
 
-func (h *Held) renew(g grant) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.grant = g
-}
+// lock names the lock that is held.
+func (h *Held) lock() lockName { return lockName{h.proxy.Token().Address, h.first.number} }
 
 // regrant notes that what was held by the old grant is held by another one.
 func (h *Held) regrant(old, next grant) {
 	if h.owner != nil {
-		h.owner.renew(h.lock, old, next)
+		h.owner.renew(h.lock(), old, &next)
 	}
-	h.renew(next) // also where it was released meanwhile
+	h.later.Store(&next) // also where it was released meanwhile
 }
 
 // ownerNumber is what the manager knows the owner by.
@@ -54,9 +51,9 @@ func (h *Held) ownerNumber() uint64 {
 	return h.owner.number
 }
 
-// Release undoes the acquisition. It takes no context, so that it works in a defer after one has ended: it waits for the
-// manager's answer, which takes no turn, and when that does not come within 10 seconds the session is lost, with all
-// that it holds. Releasing a second time returns an error that wraps ErrNotHeld; when the session is lost, so is the
+// Release undoes the acquisition. It takes no context, so that it works in a defer after one has ended: where
+// the manager has to know, it waits for its answer, which takes no turn, and when that does not come within 10 seconds the
+// session is lost, with all that it holds. Releasing a second time returns an error that wraps ErrNotHeld; when the session is lost, so is the
 // hold, and the error wraps manager.ErrManagerLost.
 //
 // A Lock that is to be closed is closed after it was released.
@@ -67,9 +64,16 @@ func (h *Held) Release() error {
 	if h.owner != nil {
 		h.owner.forget(h)
 	}
+	g := h.grantNow()
+	switch releaseBorrowed(&h.proxy, g) {
+	case loan.Free:
+		return nil
+	case loan.Back:
+		return failed(h.typeName, "Release", h.proxy.Send("Returned", nil))
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
 	defer cancel()
-	_, err := h.proxy.Invoke(ctx, "Release", message(nil).uint(h.ownerNumber()).uint(h.Fence()))
+	_, err := h.proxy.Invoke(ctx, "Release", message(nil).uint(h.ownerNumber()).uint(g.fence))
 	return failed(h.typeName, "Release", err)
 }
 
@@ -89,16 +93,24 @@ func (h *Held) Lost() <-chan struct{} { return h.proxy.Lost() }
 // A grant is the answer to an acquisition.
 type grant struct {
 	fence    uint64 // 0 where there was none
+	number   uint64 // of the lock
 	died     bool
 	notified bool
-	ticket   uint64
-	number   uint64 // of the lock
+	ticket   uint64         // of a wait for a condition that was given up, where there was no grant
+	loan     *loan.Borrowed // by which the lock is held; or nil
 }
 
-func readGrant(reply []byte) (grant, error) {
+// readGrant takes apart what the manager has answered, by the proxy that has asked.
+func readGrant(p *manager.Proxy, reply []byte) (grant, error) {
 	r := wire.NewReader(reply)
-	g := grant{r.Uint(), r.Bool(), r.Bool(), r.Uint(), r.Uint()}
-	return g, r.End()
+	g := grant{fence: r.Uint(), died: r.Bool(), notified: r.Bool(), ticket: r.Uint(), number: r.Uint()}
+	terms := loan.Terms{Number: r.Uint(), Index: r.Uint()}
+	if err := r.End(); err != nil || terms.Number == 0 {
+		return g, err
+	}
+	g.loan = loan.Borrow(p.Words(), terms, g.fence)
+	noteLoan(p, g)
+	return g, nil
 }
 
 // acquire calls a method that ends with the lock held.
@@ -107,10 +119,10 @@ func acquire(ctx context.Context, p *manager.Proxy, method string, argument mess
 	if err != nil {
 		return grant{}, err
 	}
-	return readGrant(reply)
+	return readGrant(p, reply)
 }
 
 // newHeld returns the Held for a grant of a lock that is not re-entrant.
 func newHeld(p *manager.Proxy, typeName string, g grant) *Held {
-	return &Held{proxy: *p, typeName: typeName, lock: lockName{p.Token().Address, g.number}, grant: g}
+	return &Held{proxy: *p, typeName: typeName, first: g}
 }

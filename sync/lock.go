@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/multiproc-go/multiproc/manager"
+	"github.com/multiproc-go/multiproc/sync/internal/loan"
 )
 
 const typeLock = "Lock"
@@ -41,6 +42,9 @@ func (l *Lock) TryAcquire(ctx context.Context) (*Held, error) {
 
 // Locked reports whether somebody holds the lock. It may be out of date when it returns.
 func (l *Lock) Locked(ctx context.Context) (bool, error) {
+	if s := lookBorrowed(ctx, &l.Proxy); s != loan.Over {
+		return s == loan.Held, nil
+	}
 	locked, err := askBool(ctx, &l.Proxy, "Locked", nil)
 	return locked, failed(typeLock, "Locked", err)
 }
@@ -61,7 +65,7 @@ func (l *Lock) MarshalMsg(dst []byte) ([]byte, error) { return l.Proxy.MarshalMs
 func (l *Lock) UnmarshalMsg(src []byte) ([]byte, error) { return adopt(&l.Proxy, typeLock, src) }
 
 func (l *Lock) acquire(ctx context.Context, method string) (*Held, error) {
-	g, err := acquire(ctx, &l.Proxy, method, message(nil).uint(0))
+	g, err := acquireLock(ctx, &l.Proxy, method)
 	if err != nil || g.fence == 0 {
 		return nil, err
 	}

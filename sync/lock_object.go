@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/multiproc-go/multiproc/manager"
+	"github.com/multiproc-go/multiproc/sync/internal/loan"
 	"github.com/multiproc-go/multiproc/sync/internal/state"
 )
 
@@ -13,8 +14,9 @@ import (
 type lockObject struct {
 	number uint64 // of this lock among all that this process has had
 
-	mu   stdsync.Mutex // guards lock and its conditions
+	mu   stdsync.Mutex // guards lock and its conditions, and lent
 	lock *state.Lock
+	lent lending
 }
 
 // locks finds the locks of this process by their numbers: conditions are made for them.
@@ -53,6 +55,7 @@ func lockMethods[O any](lock func(O) *lockObject) methods[O] {
 		"Acquire":    func(o O, c call, r *reader) { lock(o).acquire(c, r) },
 		"TryAcquire": func(o O, c call, r *reader) { lock(o).tryAcquire(c, r) },
 		"Resume":     func(o O, c call, r *reader) { lock(o).resume(c, r) },
+		"Returned":   func(o O, c call, r *reader) { lock(o).returned(c, r) },
 		"Release":    func(o O, c call, r *reader) { lock(o).release(c, r) },
 		"Locked":     func(o O, c call, r *reader) { lock(o).locked(c, r) },
 		"Number":     func(o O, c call, r *reader) { answer(c, message(nil).uint(lock(o).number), r.End()) },
@@ -70,14 +73,19 @@ func (o *lockObject) SessionEnded(s *manager.Session) {
 }
 
 // Destroyed is called when nobody refers to the lock any more.
-func (o *lockObject) Destroyed() { locks.Delete(o.number) }
+func (o *lockObject) Destroyed() {
+	locks.Delete(o.number)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lent.close()
+}
 
 // Inspect implements manager.Inspector.
 func (o *lockObject) Inspect() manager.Inspection {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	i := manager.Inspection{Summary: "free", Waiters: sessionsOf(o.lock.Waiters())}
-	if holder, held := o.lock.Holder(); held {
+	if holder, held := o.holder(); held {
 		i.Summary, i.Holders = "held", sessionsOf([]state.Session{holder.Session})
 	}
 	return i
@@ -86,21 +94,35 @@ func (o *lockObject) Inspect() manager.Inspection {
 // operate does something to the lock, and answers whom that concerns.
 func (o *lockObject) operate(do func(l *state.Lock)) {
 	o.mu.Lock()
+	o.recall()
 	do(o.lock)
+	o.endLoan()
 	answered := o.lock.Answered()
+	borrower, terms := o.lend(answered)
+	o.watchLoan()
 	o.mu.Unlock()
 	for _, w := range answered {
-		o.answer(w)
+		if w == borrower {
+			o.answer(w, terms)
+		} else {
+			o.answer(w, loan.Terms{})
+		}
 	}
 }
 
-func (o *lockObject) answer(w *state.LockWait) {
+func (o *lockObject) answer(w *state.LockWait, terms loan.Terms) {
 	c := w.Call.(call)
 	if w.Err != nil {
 		c.Fail(w.Err)
 		return
 	}
-	c.Return(message(nil).uint(w.Fence).bool(w.OwnerDied).bool(w.Notified).uint(w.Ticket).uint(o.number))
+	c.Return(o.grantMessage(w, terms))
+}
+
+// grantMessage is the answer to an acquisition: see readGrant.
+func (o *lockObject) grantMessage(w *state.LockWait, terms loan.Terms) message {
+	return message(nil).uint(w.Fence).bool(w.OwnerDied).bool(w.Notified).uint(w.Ticket).uint(o.number).
+		uint(terms.Number).uint(terms.Index)
 }
 
 // wait begins a wait for the lock, and ends it with its call.
@@ -126,7 +148,7 @@ func (o *lockObject) tryAcquire(c call, r *reader) {
 	}
 	o.operate(func(l *state.Lock) {
 		if !l.TryAcquire(w) {
-			c.Return(message(nil).uint(0).bool(false).bool(false).uint(0).uint(o.number))
+			c.Return(o.grantMessage(&state.LockWait{}, loan.Terms{}))
 		}
 	})
 }
@@ -149,9 +171,15 @@ func (o *lockObject) release(c call, r *reader) {
 	answer(c, nothing, err)
 }
 
+// returned takes note of a lock that was lent, and given back by its word.
+func (o *lockObject) returned(c call, r *reader) {
+	o.operate(func(*state.Lock) {})
+	answer(c, nothing, r.End())
+}
+
 func (o *lockObject) locked(c call, r *reader) {
 	o.mu.Lock()
-	_, held := o.lock.Holder()
+	_, held := o.holder()
 	o.mu.Unlock()
 	answer(c, message(nil).bool(held), r.End())
 }

@@ -38,31 +38,33 @@ func NewOwner() *Owner {
 func (o *Owner) hold(p *manager.Proxy, g grant) *Held {
 	h := newHeld(p, typeRLock, g)
 	h.owner = o
+	name := h.lock()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.helds[h.lock] == nil {
-		o.helds[h.lock] = map[*Held]bool{}
+	if o.helds[name] == nil {
+		o.helds[name] = map[*Held]bool{}
 	}
-	o.helds[h.lock][h] = true
+	o.helds[name][h] = true
 	return h
 }
 
 // renew gives what the owner has by one grant of a lock the next one: to wait for a condition gives all of it up, and
 // takes all of it back.
-func (o *Owner) renew(lock lockName, old, next grant) {
+func (o *Owner) renew(lock lockName, old grant, next *grant) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for h := range o.helds[lock] {
 		if h.grantNow().fence == old.fence {
-			h.renew(next)
+			h.later.Store(next)
 		}
 	}
 }
 
 func (o *Owner) forget(h *Held) {
+	name := h.lock()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if delete(o.helds[h.lock], h); len(o.helds[h.lock]) == 0 {
-		delete(o.helds, h.lock)
+	if delete(o.helds[name], h); len(o.helds[name]) == 0 {
+		delete(o.helds, name)
 	}
 }

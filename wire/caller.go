@@ -59,6 +59,7 @@ type Caller struct {
 
 	reading  sync.Mutex // guards the fields below: whoever has it reads from lane, and hands out what has arrived
 	lane     *lane      // or nil
+	words    *Words     // beside it
 	answered bool       // the server has said whether it takes it
 	inbox    *inbox[replyHeader]
 
@@ -192,6 +193,25 @@ func (c *Caller) Tell(object uint64, method string, argument []byte) error {
 	}
 	return nil
 }
+
+// Send is Tell that sends at once, and wakes the server for it. It does not wait until that is done, nor for room: it suits
+// what happens after a Call, and not more often.
+func (c *Caller) Send(object uint64, method string, argument []byte) error {
+	if err := checkCall(method, argument, min(c.argumentLimit.Load(), segmentSize)); err != nil {
+		return err
+	}
+	header, err := (&requestHeader{kindRequest, told, object, method, uint64(len(argument))}).MarshalMsg(nil)
+	if err == nil {
+		err = c.out.send(&outMessage{call: told, header: header, payload: argument})
+	}
+	if err != nil {
+		return fmt.Errorf("wire: send %s: %w", method, err)
+	}
+	return nil
+}
+
+// Words returns the words that are shared with the server, or nil as long as there are none. It does not block.
+func (c *Caller) Words() *Words { return c.conn.Words() }
 
 // LimitArguments lowers the limit for arguments to what the server takes, in bytes, where that is less than the
 // connection's: what a Call or Tell refuses, and how much of several large ones is under way. It does not block.

@@ -19,21 +19,21 @@ func (c *Caller) ShareMemory() {
 
 // offer offers shared memory to the server, whose answer comes later.
 func (c *Caller) offer() {
-	memory, file, err := newMemory(laneBytes)
+	memory, file, err := newMemory()
 	if err != nil {
 		return // the socket does it all
 	}
 	c.reading.Lock()
-	if !c.ending.Load() {
-		c.lane = newLane(memory, true)
+	offered := !c.ending.Load()
+	if offered {
+		c.lane, c.words = newLane(memory.lane, true), memory.words
 		c.beside.Store(true)
-		memory = nil
 	}
 	c.reading.Unlock()
-	if memory != nil {
-		unmapMemory(memory)
+	if !offered {
+		memory.release()
 	}
-	if memory != nil || !c.out.offerFile(file) {
+	if !offered || !c.out.offerFile(file) {
 		_ = file.Close() // nobody has it
 	}
 }
@@ -47,14 +47,15 @@ func (c *Caller) takeAnswer(frame []byte) error {
 	case c.lane == nil || c.answered:
 		return protocolError("an answer to no offer")
 	case h.Taken:
+		c.conn.words.Store(c.words)
 		c.conn.share(c.lane)
 		c.out.share()
 		c.answered = true
 	case c.lane.inward:
 		return protocolError("memory is used that was not taken")
 	default:
-		unmapMemory(c.lane.memory)
-		c.lane, c.answered = nil, true
+		mapping{c.lane.memory, c.words}.release()
+		c.lane, c.words, c.answered = nil, nil, true
 		c.beside.Store(false)
 	}
 	return nil
@@ -67,6 +68,7 @@ func (c *Caller) dropLane() {
 	c.beside.Store(false)
 	if c.lane != nil {
 		c.conn.unshare(c.lane)
+		c.words.release()
 		c.lane = nil
 	}
 }

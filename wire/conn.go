@@ -18,6 +18,7 @@ type Conn struct {
 	reader   *bufio.Reader        // of the one goroutine that reads
 	files    *fileReader          // of that goroutine too: reads as long as a file is welcome; or nil
 	lane     atomic.Pointer[lane] // what writers use beside the socket; or nil
+	words    atomic.Pointer[Words]
 	maxFrame atomic.Int64
 	close    func() error
 
@@ -59,6 +60,9 @@ func (s source) Read(p []byte) (int, error) {
 	}
 	return s.c.conn.Read(p)
 }
+
+// Words returns the words that the two ends share, or nil as long as they share none. It does not block.
+func (c *Conn) Words() *Words { return c.words.Load() }
 
 // SetMaxFrame changes the limit for frames that are read or written after it; 0 means [DefaultMaxFrame]. It is safe
 // for concurrent use.

@@ -5,7 +5,8 @@ import (
 	"unsafe"
 )
 
-// The memory that the two ends of a connection share: words in a cache line each, and two rings.
+// The memory that the two ends of a connection share. A lane has its beginning: words in a cache line each, and two rings.
+// Words to give out follow, where a page begins on every system. No page takes memory before it is used.
 const (
 	wordCallTail     = 0 * 64 // client: published
 	wordCallHead     = 1 * 64 // server: done with
@@ -16,10 +17,25 @@ const (
 	ringsAt          = 4096
 	ringBytes        = 64 << 10
 	laneBytes        = ringsAt + 2*ringBytes
+	wordsAt          = 192 << 10
+	wordsBytes       = 128 << 10
+	memoryBytes      = wordsAt + wordsBytes
 	largestRecord    = ringBytes/4 - recordHeader // bytes of frames that go through a ring together
 )
 
-// A lane is such memory, as one end has it mapped: what is small goes through it instead of the socket. The socket stays
+// A mapping is our view of the memory that the two ends of a connection share.
+type mapping struct {
+	lane  []byte // of laneBytes
+	words *Words
+}
+
+// release lets go of memory that was not used, or is used no more.
+func (m mapping) release() {
+	unmapMemory(m.lane)
+	m.words.release()
+}
+
+// A lane is a part of that memory, as one end has it mapped: what is small goes through it instead of the socket. The socket stays
 // where each side learns of the other's end, takes what is large, and carries a bell, an empty frame, to an end that
 // says that it sleeps.
 //

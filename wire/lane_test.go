@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // sharing returns a Caller and a server that have agreed on shared memory, and the server's end of it.
@@ -356,7 +358,7 @@ func TestAnOfferIsRefused(t *testing.T) {
 	near, far := connPair(t, 0)
 	ended := make(chan error, 1)
 	go func() { ended <- Serve(context.Background(), far, method, &ServeOptions{ShareMemory: true}) }()
-	offer, _ := (&offerHeader{kindOffer, laneBytes}).MarshalMsg(nil)
+	offer, _ := (&offerHeader{kindOffer, memoryBytes}).MarshalMsg(nil)
 	request, _ := (&requestHeader{kindRequest, 1, 0, "echo", 0}).MarshalMsg(nil)
 	for _, frame := range [][]byte{[]byte(preface), offer, request} {
 		if err := near.WriteFrame(frame); err != nil {
@@ -380,16 +382,27 @@ func TestAnOfferIsRefused(t *testing.T) {
 
 // Memory that could shrink under the server is refused.
 func TestMemoryMustBeSealed(t *testing.T) {
-	memory, file, err := newMemory(laneBytes)
+	memory, file, err := newMemory()
 	if err != nil {
 		t.Fatal(err)
 	}
-	unmapMemory(memory)
+	memory.release()
 	defer file.Close()
 	if err := file.Truncate(0); err == nil {
 		t.Error("it can be shortened")
 	}
-	if _, err := mapMemory(int(file.Fd()), laneBytes/2); err == nil {
+	short, err := unix.MemfdCreate("short", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeFile(short)
+	if err := unix.Ftruncate(short, memoryBytes/2); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unix.FcntlInt(uintptr(short), unix.F_ADD_SEALS, memorySeals); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := mapMemory(short); err == nil {
 		t.Error("another size was taken")
 	}
 }

@@ -6,7 +6,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,40 +18,68 @@ const memorySeals = unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_SEAL
 
 // newMemory makes memory to share: a file without a name that cannot change its size, and our mapping of it. The caller
 // closes the file.
-func newMemory(size int) ([]byte, *os.File, error) {
+func newMemory() (mapping, *os.File, error) {
 	fd, err := unix.MemfdCreate("multiproc-session", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
-		return nil, nil, os.NewSyscallError("memfd_create", err)
+		return mapping{}, nil, os.NewSyscallError("memfd_create", err)
 	}
 	file := os.NewFile(uintptr(fd), "multiproc-session")
-	if err := file.Truncate(int64(size)); err != nil {
-		return nil, nil, errors.Join(err, file.Close())
+	if err := file.Truncate(memoryBytes); err != nil {
+		return mapping{}, nil, errors.Join(err, file.Close())
 	}
 	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, memorySeals); err != nil {
-		return nil, nil, errors.Join(os.NewSyscallError("fcntl", err), file.Close())
+		return mapping{}, nil, errors.Join(os.NewSyscallError("fcntl", err), file.Close())
 	}
-	memory, err := mapMemory(fd, size)
+	m, err := mapMemory(fd)
 	if err != nil {
-		return nil, nil, errors.Join(err, file.Close())
+		return mapping{}, nil, errors.Join(err, file.Close())
 	}
-	return memory, file, nil
+	return m, file, nil
 }
 
-// mapMemory maps a file of exactly that size, if it is one that cannot change it.
-func mapMemory(fd, size int) ([]byte, error) {
+// mapMemory maps a file of exactly the size that is shared, if it is one that cannot change it.
+func mapMemory(fd int) (mapping, error) {
 	seals, err := unix.FcntlInt(uintptr(fd), unix.F_GET_SEALS, 0)
 	if err != nil {
-		return nil, os.NewSyscallError("fcntl", err)
+		return mapping{}, os.NewSyscallError("fcntl", err)
 	}
 	var info unix.Stat_t
 	if err := unix.Fstat(fd, &info); err != nil {
-		return nil, os.NewSyscallError("fstat", err)
+		return mapping{}, os.NewSyscallError("fstat", err)
 	}
-	if seals&memorySeals != memorySeals || info.Size != int64(size) {
-		return nil, fmt.Errorf("a file of %d bytes with seals %#x is no memory to share", info.Size, seals)
+	if seals&memorySeals != memorySeals || info.Size != memoryBytes {
+		return mapping{}, fmt.Errorf("a file of %d bytes with seals %#x is no memory to share", info.Size, seals)
 	}
-	memory, err := unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	lane, err := mapPart(fd, 0, laneBytes)
+	if err != nil {
+		return mapping{}, err
+	}
+	words, err := mapPart(fd, wordsAt, wordsBytes)
+	if err != nil {
+		unmapMemory(lane)
+		return mapping{}, err
+	}
+	return mapping{lane, newWords(words)}, nil
+}
+
+func mapPart(fd int, offset int64, size int) ([]byte, error) {
+	memory, err := unix.Mmap(fd, offset, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	return memory, os.NewSyscallError("mmap", err)
+}
+
+// newWords returns the words in a mapping, which is theirs from then on.
+func newWords(memory []byte) *Words {
+	w := &Words{memory: memory}
+	runtime.AddCleanup(w, unmapMemory, memory)
+	return w
+}
+
+// release lets go of the file. Who still uses a word finds other memory in its place.
+func (w *Words) release() {
+	address := unsafe.Pointer(unsafe.SliceData(w.memory))
+	_, _ = unix.MmapPtr(-1, 0, address, uintptr(len(w.memory)), unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_FIXED) // which only fails where the mapping stays as it is
+	runtime.KeepAlive(w)
 }
 
 func unmapMemory(memory []byte) { _ = unix.Munmap(memory) } // it fails for what is no mapping alone

@@ -11,9 +11,11 @@ import (
 
 var errNoMemory = errors.New("this system has no memory to share that cannot change its size")
 
-func newMemory(int) ([]byte, *os.File, error) { return nil, nil, errNoMemory }
+func newMemory() (mapping, *os.File, error) { return mapping{}, nil, errNoMemory }
 
-func mapMemory(int, int) ([]byte, error) { return nil, errNoMemory }
+func mapMemory(int) (mapping, error) { return mapping{}, errNoMemory }
+
+func (w *Words) release() {}
 
 func unmapMemory([]byte) {}
 

@@ -192,6 +192,17 @@ func (o *outbox) overLocked() bool {
 	return o.waiting > o.limit && len(o.queue)+len(o.large) > 1
 }
 
+// send queues a message, however much is waiting, and begins to write it. It fails only when the outbox is closed.
+func (o *outbox) send(m *outMessage) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err := o.addLocked(m); err != nil {
+		return err
+	}
+	o.flushLocked()
+	return nil
+}
+
 // overtake queues a frame that goes before all messages.
 func (o *outbox) overtake(frame []byte) {
 	o.mu.Lock()

@@ -51,7 +51,7 @@ func (o *outbox) next() (more bool, err error) {
 		o.begin = false
 	case o.offer != nil:
 		o.handing, o.offer = o.offer, nil
-		header, _ := (&offerHeader{kindOffer, laneBytes}).MarshalMsg(nil) // numbers always encode
+		header, _ := (&offerHeader{kindOffer, memoryBytes}).MarshalMsg(nil) // numbers always encode
 		o.clearLocked()
 		o.frameOf(header, nil)
 		o.join()

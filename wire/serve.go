@@ -25,6 +25,8 @@ type ServeOptions struct {
 	StallTimeout time.Duration
 	// ShareMemory takes shared memory that a client on a Unix socket offers, where the system has it (Linux).
 	ShareMemory bool
+	// Ended, which may be nil, is called when the last call was answered, before shared memory is let go.
+	Ended func()
 }
 
 // DefaultStallTimeout is the default of ServeOptions.StallTimeout.
@@ -89,6 +91,9 @@ func Serve(ctx context.Context, c *Conn, handler Handler, options *ServeOptions)
 	s.giveUpAll()
 	s.unanswered.Wait()
 	writing.Wait()
+	if o.Ended != nil {
+		o.Ended()
+	}
 	s.dropLane()
 	if err := s.reason(); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("wire: serve: %w", err)

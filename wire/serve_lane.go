@@ -23,14 +23,16 @@ func (s *server) takeOffer(frame []byte) error {
 	fd := s.conn.files.take()
 	s.conn.files = nil
 	defer closeFile(fd)
-	var memory []byte
-	if h.Size == laneBytes && fd >= 0 {
-		memory, _ = mapMemory(fd, laneBytes) // what cannot be mapped is refused
+	var memory mapping
+	if h.Size == memoryBytes && fd >= 0 {
+		memory, _ = mapMemory(fd) // what cannot be mapped is refused
 	}
-	answer, _ := (&answerHeader{kindAnswer, memory != nil}).MarshalMsg(nil) // which always encodes
+	taken := memory.lane != nil
+	answer, _ := (&answerHeader{kindAnswer, taken}).MarshalMsg(nil) // which always encodes
 	s.out.overtake(answer)
-	if memory != nil {
-		s.lane = newLane(memory, false)
+	if taken {
+		s.conn.words.Store(memory.words) // of which no reply may speak before that
+		s.lane = newLane(memory.lane, false)
 		s.conn.share(s.lane)
 		s.out.share()
 	}
@@ -44,6 +46,7 @@ func (s *server) dropLane() {
 	}
 	if s.lane != nil {
 		s.conn.unshare(s.lane)
+		s.conn.Words().release()
 	}
 }
 

@@ -86,6 +86,26 @@ func (l *Lock) Release(owner LockOwner, fence uint64) error {
 	return nil
 }
 
+// Settle takes note of what the holder of a lock that is not reentrant did with it by itself: of the grants that it gave
+// itself the last has that fence, and if it has the lock no more, whoever is next gets it.
+func (l *Lock) Settle(fence uint64, held bool) {
+	if fence != l.fence {
+		l.fence, l.inherited, l.received = fence, false, nil
+	}
+	if !held {
+		l.depth = 0
+		l.advance()
+	}
+}
+
+// Alone reports whether w's owner has the lock by w, and nobody waits for it.
+func (l *Lock) Alone(w *LockWait) bool {
+	return w.Err == nil && l.Holds(w.Owner, w.Fence) && l.waiting.length == 0
+}
+
+// Awaited reports whether somebody waits for the lock.
+func (l *Lock) Awaited() bool { return l.waiting.length != 0 }
+
 // Holds reports whether the owner has the lock by the grant of that number.
 func (l *Lock) Holds(owner LockOwner, fence uint64) bool {
 	return l.depth > 0 && l.holder == owner && l.fence == fence

@@ -70,13 +70,13 @@ func processes() []Workload {
 func locks() []Workload {
 	return []Workload{
 		{"lock", "lock and unlock, uncontended", microseconds, 4000, []system{
-			{name: product, prepare: productLock(1)},
+			{name: product, times: 100, prepare: productLock(1)},
 			{name: "mutex", times: 1000, prepare: mutexLock},
 			pythonDoes("lock", 1),
 			pythonVariant("mp.Lock", "lock-native", 100),
 		}},
 		{"contended", "lock and unlock, 2 processes at once", thousands, 10_000, []system{
-			{name: product, prepare: productContended},
+			{name: product, times: 50, prepare: productContended},
 			{name: "mutex", times: 1000, prepare: mutexContended},
 			pythonDoes("contended", 1),
 			pythonVariant("mp.Lock", "contended-native", 50),
