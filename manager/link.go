@@ -70,15 +70,21 @@ func (l *link) call(ctx context.Context, object uint64, method string, argument 
 	return reply, nil
 }
 
-// explain says in this package's terms what a session's end means to a call.
+// explain says in this package's terms what a session's end means to a call. Whoever hears of it can rely on it that nothing
+// goes on through the words either: what he holds by one is lost, and not released.
 func (l *link) explain(err error) error {
 	switch {
 	case errors.As(err, new(*wire.RemoteError)):
 		return err
 	case errors.Is(err, wire.ErrClosed):
-		return fmt.Errorf("%w here: %w", ErrClosed, err)
+		err = fmt.Errorf("%w here: %w", ErrClosed, err)
 	case errors.Is(err, wire.ErrConnectionLost):
-		return fmt.Errorf("%w: %w", ErrManagerLost, err)
+		err = fmt.Errorf("%w: %w", ErrManagerLost, err)
+	default:
+		return err
+	}
+	if words := l.caller.Words(); words != nil {
+		words.Leave()
 	}
 	return err
 }

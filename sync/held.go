@@ -65,7 +65,7 @@ func (h *Held) Release() error {
 		h.owner.forget(h)
 	}
 	g := h.grantNow()
-	switch releaseBorrowed(&h.proxy, g) {
+	switch g.releaseBorrowed() {
 	case loan.Free:
 		return nil
 	case loan.Back:

@@ -126,8 +126,13 @@ func (s store) lookout(m *manager.Manager) error {
 	})
 }
 
-func TestHistoriesOfConditions(t *testing.T) {
-	s := newStage(t)
+func TestHistoriesOfConditions(t *testing.T) { testHistoriesOfConditions(t, newStage(t)) }
+
+func TestHistoriesOfConditionsOfLocksThatAreLent(t *testing.T) {
+	testHistoriesOfConditions(t, newLocalStage(t))
+}
+
+func testHistoriesOfConditions(t *testing.T, s *stage) {
 	rapid.Check(t, func(t *rapid.T) {
 		left := 0
 		all := s.perform(t, play{

@@ -94,8 +94,11 @@ func (l *acquirer) follow(p *player, s step) {
 	})
 }
 
-func TestHistoriesOfLocks(t *testing.T) {
-	s := newStage(t)
+func TestHistoriesOfLocks(t *testing.T) { testHistoriesOfLocks(t, newStage(t)) }
+
+func TestHistoriesOfLocksThatAreLent(t *testing.T) { testHistoriesOfLocks(t, newLocalStage(t)) }
+
+func testHistoriesOfLocks(t *testing.T, s *stage) {
 	rapid.Check(t, func(t *rapid.T) {
 		scripts := drawScripts(t, 4, 4, 1, "acquire", "acquire", "try", "release")
 		actions := s.perform(t, play{scripts: scripts, prepare: func(ctx context.Context, p *player) (func(step), error) {

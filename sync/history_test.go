@@ -171,11 +171,25 @@ type wireOf struct{}
 type stage struct {
 	*host
 	clock atomic.Int64
+	local bool // sessions share memory with the manager, from their beginning
 }
 
 // newStage starts a manager. Unless -rapid.checks says how many histories there are to be, they are as many as take
 // about a second.
 func newStage(t *testing.T) *stage {
+	t.Helper()
+	limitHistories(t)
+	return &stage{host: newHostWith(t, &manager.Options{Address: "tcp:127.0.0.1:0", Security: wires})}
+}
+
+// newLocalStage is newStage with sessions that share memory with the manager, so that locks are lent to them.
+func newLocalStage(t *testing.T) *stage {
+	t.Helper()
+	limitHistories(t)
+	return &stage{host: newHost(t), local: true}
+}
+
+func limitHistories(t *testing.T) {
 	t.Helper()
 	asked := false
 	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
@@ -185,7 +199,6 @@ func newStage(t *testing.T) *stage {
 		check(t, checks.Set("50"))
 		t.Cleanup(func() { check(t, checks.Set(before)) })
 	}
-	return &stage{host: newHostWith(t, &manager.Options{Address: "tcp:127.0.0.1:0", Security: wires})}
 }
 
 // A player is one worker of a history: a session of its own, and what it has done.
@@ -193,7 +206,8 @@ type player struct {
 	stage   *stage
 	number  int
 	m       *manager.Manager
-	wire    net.Conn
+	wire    net.Conn       // of a session over a network
+	exit    *manager.Proxy // of a local one: see shareMemory
 	ending  stdsync.Once
 	ended   atomic.Int64 // the moment at which the end began
 	atLast  bool         // it ended after its last call, which was not given up
@@ -203,6 +217,11 @@ type player struct {
 
 func (s *stage) enter(number int) *player {
 	p := &player{stage: s, number: number}
+	if s.local {
+		p.m = must(manager.Connect(context.Background(), s.server.Address(), &manager.Options{Key: s.server.Key()}))
+		p.exit = shareMemory(s.t, p.m)
+		return p
+	}
 	ctx := context.WithValue(context.Background(), wireOf{}, &p.wire)
 	o := &manager.Options{Key: s.server.Key(), Security: wires}
 	p.m = must(manager.Connect(ctx, s.server.Address(), o))
@@ -213,7 +232,11 @@ func (p *player) end(cut bool) { p.ending.Do(func() { p.leave(cut) }) }
 
 func (p *player) leave(cut bool) {
 	p.ended.Store(p.stage.clock.Add(1))
-	if cut {
+	switch {
+	case cut && p.exit != nil:
+		expel(p.exit)
+		return
+	case cut:
 		_ = p.wire.Close()
 		return
 	}

@@ -28,26 +28,18 @@ func noteLoan(p *manager.Proxy, g grant) {
 	}
 }
 
-// latestLoan returns what an acquisition is to try, or nil. Where the call would fail it does, by the manager's answer.
+// latestLoan returns what an acquisition is to try, or nil where only a call can tell. When the session is lost its words
+// are 0, and no loan is any.
 func latestLoan(ctx context.Context, p *manager.Proxy) *borrowing {
 	memo, err := p.Memo(func() any { return new(borrowings) })
 	if err != nil {
 		return nil
 	}
 	latest := memo.(*borrowings).latest.Load()
-	if latest == nil || ctx.Err() != nil || isLost(p) {
+	if latest == nil || ctx.Err() != nil {
 		return nil
 	}
 	return latest
-}
-
-func isLost(p *manager.Proxy) bool {
-	select {
-	case <-p.Lost():
-		return true
-	default:
-		return false
-	}
 }
 
 // acquireLock takes a lock that is not re-entrant by the method Acquire or TryAcquire: by a loan, or else by a call.
@@ -72,8 +64,8 @@ func lookBorrowed(ctx context.Context, p *manager.Proxy) loan.State {
 }
 
 // releaseBorrowed releases what is held by a loan, and returns what that came to: loan.Over is for the manager.
-func releaseBorrowed(p *manager.Proxy, g grant) loan.State {
-	if g.loan == nil || isLost(p) {
+func (g grant) releaseBorrowed() loan.State {
+	if g.loan == nil {
 		return loan.Over
 	}
 	return g.loan.Release(g.fence)

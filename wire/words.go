@@ -14,7 +14,8 @@ import (
 //
 // The server's end gives them out, with Take. All methods are safe for concurrent use, and none blocks.
 type Words struct {
-	memory []byte // 0 and of no file after release
+	memory []byte      // 0 and of no file after release
+	left   atomic.Bool // this end uses them no more
 
 	mu   sync.Mutex // guards the fields below
 	uses []uint32   // how often each word has been taken, of those that ever were
@@ -24,16 +25,25 @@ type Words struct {
 // Len returns how many words there are.
 func (w *Words) Len() int { return len(w.memory) / 8 }
 
+// Leave has this end find 0 in every word, and change none, from now on, as when it has heard of the connection's end.
+func (w *Words) Leave() { w.left.Store(true) }
+
 // Load returns the word at an index below Len.
 func (w *Words) Load(index int) uint64 {
 	value := w.at(index).Load()
 	tellSeen()
 	runtime.KeepAlive(w)
+	if w.left.Load() {
+		return 0
+	}
 	return value
 }
 
 // Store sets the word at an index below Len.
 func (w *Words) Store(index int, value uint64) {
+	if w.left.Load() {
+		return
+	}
 	tellPublished()
 	w.at(index).Store(value)
 	runtime.KeepAlive(w)
@@ -41,6 +51,9 @@ func (w *Words) Store(index int, value uint64) {
 
 // CompareAndSwap sets the word at an index below Len to next, if it is old, and reports whether it was.
 func (w *Words) CompareAndSwap(index int, old, next uint64) bool {
+	if w.left.Load() {
+		return false
+	}
 	tellPublished()
 	swapped := w.at(index).CompareAndSwap(old, next)
 	tellSeen()

@@ -4,7 +4,9 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -90,5 +92,37 @@ func TestWordsAreTakenOnce(t *testing.T) {
 	}
 	if _, _, ok := words.Take(); ok {
 		t.Error("there is one word more")
+	}
+}
+
+// What is sent is carried out without a call after it, in its order, over the socket and through shared memory.
+func TestSendGoesAtOnce(t *testing.T) {
+	arrived := make(chan string, 1)
+	h := func(r *Request) {
+		if r.Told() {
+			arrived <- r.Method + string(r.Argument)
+		}
+		r.Answer(Reply{})
+	}
+	near, far := connPair(t, 0)
+	shared, _ := sharing(t, h, nil, nil)
+	for _, s := range []*serving{serve(t, near, far, h, nil, nil), shared} {
+		if err := s.Send(0, "x", make([]byte, segmentSize+1)); !errors.Is(err, ErrFrameTooLarge) {
+			t.Error(err)
+		}
+		for range 100 {
+			for _, argument := range []string{"", "y", strings.Repeat("z", segmentSize)} {
+				if err := s.Send(0, "x", []byte(argument)); err != nil {
+					t.Fatal(err)
+				}
+				if got := <-arrived; got != "x"+argument {
+					t.Fatalf("%d bytes for %d", len(got), 1+len(argument))
+				}
+			}
+		}
+		_ = s.Caller.Close()
+		if err := s.Send(0, "x", nil); !errors.Is(err, ErrClosed) {
+			t.Error(err)
+		}
 	}
 }

@@ -129,6 +129,24 @@ func (h *lockHistory) release(t *rapid.T) {
 	h.take(t, h.next()...)
 }
 
+// settle has the holder release and take the lock by itself, some times.
+func (h *lockHistory) settle(t *rapid.T) {
+	drawFrom(t, h.held, "hold")
+	if h.reentrant {
+		t.Skip("it is not lent")
+	}
+	if times := rapid.Uint64Range(0, 3).Draw(t, "times"); times > 0 {
+		h.lastFence += times
+		h.inherited, h.received = false, nil
+	}
+	has := rapid.Bool().Draw(t, "has")
+	h.lock.Settle(h.lastFence, has)
+	if !has {
+		h.held = nil
+	}
+	h.take(t, h.next()...)
+}
+
 func (h *lockHistory) wait(t *rapid.T) {
 	holder := drawFrom(t, h.held, "hold")
 	w := &state.LockWait{Owner: holder.Owner}
@@ -259,8 +277,38 @@ func TestLockHistories(t *testing.T) {
 			h := newLockHistory(reentrant)
 			t.Repeat(map[string]func(*rapid.T){
 				"acquire": h.acquire, "release": h.release, "wait": h.wait, "notify": h.notify,
-				"cancel": h.cancel, "end": h.endSession, "": h.check,
+				"cancel": h.cancel, "end": h.endSession, "settle": h.settle, "": h.check,
 			})
 		}))
+	}
+}
+
+// Who has taken the lock again by itself has done what it was notified for, and one that has not may not have.
+func TestNotificationsOfAHolderThatSettled(t *testing.T) {
+	for times := range uint64(2) {
+		l := state.NewLock(false, 0)
+		c := state.NewCondition(l)
+		sleepers := [2]state.LockOwner{{Session: &client{1}}, {Session: &client{2}}}
+		notifier := state.LockOwner{Session: &client{3}}
+		acquire := func(o state.LockOwner) uint64 {
+			w := &state.LockWait{Owner: o}
+			l.Acquire(w)
+			return w.Fence
+		}
+		for _, o := range sleepers {
+			c.Wait(&state.LockWait{Owner: o}, acquire(o))
+		}
+		fence := acquire(notifier)
+		if n, err := c.Notify(notifier, fence, 1); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		if err := l.Release(notifier, fence); err != nil {
+			t.Fatal(err)
+		}
+		l.Settle(fence+1+times, true)
+		l.EndSession(sleepers[0].Session)
+		if left := len(c.Waiters()); left != int(times) {
+			t.Errorf("taken %d times again: %d wait for the condition", times, left)
+		}
 	}
 }
