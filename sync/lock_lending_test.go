@@ -200,7 +200,14 @@ func TestALentLockAfterACallThatWasLost(t *testing.T) {
 		leave := shareMemory(t, doomed)
 		lock, other := h.borrow(doomed, name), own(t, h, name)
 		held := must(lock.Acquire(t.Context()))
-		expel(leave)
+		lost := make(chan struct{}, 4)
+		for range cap(lost) { // the first to hear of it is one that has just begun a call
+			go func() {
+				expel(leave)
+				lost <- struct{}{}
+			}()
+		}
+		<-lost
 		if err := held.Release(); !errors.Is(err, manager.ErrManagerLost) {
 			t.Fatalf("released after a call that was lost: %v", err)
 		}
@@ -209,6 +216,9 @@ func TestALentLockAfterACallThatWasLost(t *testing.T) {
 			t.Fatal("the next holder is not told")
 		}
 		check(t, next.Release())
+		for range cap(lost) - 1 {
+			<-lost
+		}
 	}
 }
 
