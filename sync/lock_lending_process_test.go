@@ -19,10 +19,9 @@ type borrower struct {
 }
 
 var borrowLock = spawn.Register(func(ctx context.Context, b borrower) error {
-	var held *mpsync.Held
 	for n := 0; n < 100 || b.Lock.Words() == nil; n++ {
-		var err error
-		if held, err = b.Lock.Acquire(ctx); err != nil {
+		held, err := b.Lock.Acquire(ctx)
+		if err != nil {
 			return err
 		}
 		if err := held.Release(); err != nil {
@@ -33,8 +32,7 @@ var borrowLock = spawn.Register(func(ctx context.Context, b borrower) error {
 		}
 	}
 	if b.Holds {
-		var err error
-		if held, err = b.Lock.Acquire(ctx); err != nil {
+		if _, err := b.Lock.Acquire(ctx); err != nil {
 			return err
 		}
 	}

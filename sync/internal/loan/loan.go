@@ -120,6 +120,7 @@ func Borrow(words *wire.Words, t Terms, fence uint64) *Borrowed {
 // A State is what a borrower finds.
 type State int
 
+// The states.
 const (
 	Free State = iota // it was free, or is now
 	Held              // somebody in this process has it
