@@ -12,8 +12,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // sharing returns a Caller and a server that have agreed on shared memory, and the server's end of it.
@@ -377,32 +375,5 @@ func TestAnOfferIsRefused(t *testing.T) {
 	}
 	if err := <-ended; !errors.Is(err, ErrProtocol) {
 		t.Error(err)
-	}
-}
-
-// Memory that could shrink under the server is refused.
-func TestMemoryMustBeSealed(t *testing.T) {
-	memory, file, err := newMemory()
-	if err != nil {
-		t.Fatal(err)
-	}
-	memory.release()
-	defer file.Close()
-	if err := file.Truncate(0); err == nil {
-		t.Error("it can be shortened")
-	}
-	short, err := unix.MemfdCreate("short", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer closeFile(short)
-	if err := unix.Ftruncate(short, memoryBytes/2); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := unix.FcntlInt(uintptr(short), unix.F_ADD_SEALS, memorySeals); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := mapMemory(short); err == nil {
-		t.Error("another size was taken")
 	}
 }
