@@ -83,62 +83,22 @@ func (w *worker) awaitRoom(wait time.Duration) (time.Duration, error) {
 // await returns when there may be a task, or with false when the worker is to end. It looks for a while before
 // it sleeps, if that has been worth it lately.
 func (w *worker) await() bool {
-	if w.patience.spin(func() bool { return !w.tasks.empty() || w.stopping.Load() }) {
+	if w.patience.Await(func() bool { return !w.tasks.empty() || w.stopping.Load() }) {
 		return true
 	}
-	asleep := time.Now()
 	sleeps := w.shared.word(wordWorkerSleeps)
 	sleeps.Store(1)
 	defer sleeps.Store(0)
 	if !w.tasks.empty() {
 		return true
 	}
+	w.patience.Sleep()
 	leave := w.litter.idle()
 	frame, err := w.data.ReadFrame(nil)
 	leave()
+	w.patience.Woke()
 	if len(frame) > 0 {
 		w.early = frame
 	}
-	w.patience.slept(time.Since(asleep))
 	return err == nil
-}
-
-// patience decides how long to look for something before sleeping. Looking is worth it while what is awaited
-// comes within about the time that a wake would take; after some sleeps that were longer it is given up, and
-// taken up again after a short one.
-type patience struct {
-	looks  int
-	misses int
-}
-
-const (
-	mostLooks  = 2000
-	yieldEvery = 50
-	shortSleep = 100 * time.Microsecond
-)
-
-// spin looks, a bounded number of times, and lets other threads run in between.
-func (p *patience) spin(ready func() bool) bool {
-	for i := range p.looks {
-		if ready() {
-			p.misses = 0
-			return true
-		}
-		if i%yieldEvery == yieldEvery-1 {
-			yield()
-		}
-	}
-	return false
-}
-
-// slept learns from how long a sleep was.
-func (p *patience) slept(d time.Duration) {
-	switch {
-	case d <= shortSleep:
-		p.looks, p.misses = mostLooks, 0
-	case p.misses < 3:
-		p.misses++
-	default:
-		p.looks = 0
-	}
 }

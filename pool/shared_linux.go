@@ -26,9 +26,6 @@ func privateSocketPair() ([2]int, error) {
 	return unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 }
 
-// yield lets another thread run on this processor.
-func yield() { _, _, _ = unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0) }
-
 // monotonic reads the clock that all processes of the machine share, in nanoseconds.
 func monotonic() int64 {
 	var now unix.Timespec

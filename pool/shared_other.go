@@ -4,7 +4,6 @@ package pool
 
 import (
 	"os"
-	"runtime"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -35,8 +34,6 @@ func privateSocketPair() ([2]int, error) {
 	}
 	return fds, err
 }
-
-func yield() { runtime.Gosched() }
 
 func monotonic() int64 {
 	var now unix.Timespec

@@ -39,7 +39,7 @@ type worker struct {
 	sequence uint64 // of the next record
 	output   []byte // the encoded result
 	early    []byte // a large argument that came before its record was looked at
-	patience patience
+	patience wire.Patience
 	litter   litter
 	running  int    // while user code runs in loop's goroutine: the size of its record, else 0
 	batch    *batch // the run that is under way, if one is

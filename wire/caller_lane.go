@@ -95,7 +95,7 @@ func (c *Caller) lookFor(ctx context.Context, p *pending) {
 			runtime.Gosched()
 		}
 		if len(p.reply) != 0 || ctx.Err() != nil || !l.inward ||
-			!l.patience.await(func() bool { return !l.in.empty() || c.ending.Load() }) || c.ending.Load() {
+			!l.patience.Await(func() bool { return !l.in.empty() || c.ending.Load() }) || c.ending.Load() {
 			return
 		}
 	}

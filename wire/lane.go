@@ -48,7 +48,7 @@ type lane struct {
 	in       ringReader
 	inward   bool           // what comes next is in the ring
 	sleeping *atomic.Uint64 // ours
-	patience patience
+	patience Patience
 
 	// Of whoever writes.
 	out        ringWriter
@@ -79,7 +79,7 @@ func newLane(memory []byte, client bool) *lane {
 func (l *lane) sleep() bool {
 	l.sleeping.Store(1)
 	if l.in.empty() {
-		l.patience.sleep()
+		l.patience.Sleep()
 		return true
 	}
 	l.sleeping.Store(0)
@@ -89,5 +89,5 @@ func (l *lane) sleep() bool {
 // wake says that no bell is needed.
 func (l *lane) wake() {
 	l.sleeping.Store(0)
-	l.patience.woke()
+	l.patience.Woke()
 }

@@ -6,10 +6,12 @@ import (
 	"time"
 )
 
-// patience decides how long to look for something in shared memory before sleeping. Looking is worth it while what is
-// awaited comes within about the time that a wake would take: after some looks that were in vain it is given up, and taken
-// up again after a short sleep. Where the processor is wanted by others, it is left to them for a while.
-type patience struct {
+// Patience decides how long to look for something in memory shared with another process before sleeping. Looking is worth it
+// while what is awaited comes within about the time that a wake would take: after some looks that were in vain it is given
+// up, and taken up again after a short sleep. Where the processor is wanted by others, it is left to them for a while.
+//
+// The zero value is ready for use. It belongs to one goroutine at a time.
+type Patience struct {
 	misses  int
 	off     bool
 	asleep  int64 // when the last sleep began, or 0
@@ -37,8 +39,9 @@ var clockBase = time.Now()
 // clock returns nanoseconds since the process has started.
 func clock() int64 { return int64(time.Since(clockBase)) }
 
-// await looks until ready returns true, for as long as that is worth it, and reports whether it did.
-func (p *patience) await(ready func() bool) bool {
+// Await looks until ready returns true, for as long as that is worth it, and reports whether it did. It blocks for some 50 µs
+// at most, or until it has the processor again.
+func (p *Patience) Await(ready func() bool) bool {
 	for range looksAtOnce {
 		if ready() {
 			p.misses = 0
@@ -79,28 +82,29 @@ func (p *patience) await(ready func() bool) bool {
 	}
 }
 
-func (p *patience) found() {
+func (p *Patience) found() {
 	p.misses = 0
 	if p.penalty > int64(leastPenalty) {
 		p.penalty -= p.penalty / 64
 	}
 }
 
-func (p *patience) missed() {
+func (p *Patience) missed() {
 	if p.misses++; p.misses >= mostMisses {
 		p.off = true
 	}
 }
 
-func (p *patience) lost(now int64) {
+func (p *Patience) lost(now int64) {
 	p.penalty = min(max(2*p.penalty, int64(leastPenalty)), int64(mostPenalty))
 	p.until = now + p.penalty
 }
 
-// sleep is called before a sleep, and woke after it.
-func (p *patience) sleep() { p.asleep = clock() }
+// Sleep is called before a sleep.
+func (p *Patience) Sleep() { p.asleep = clock() }
 
-func (p *patience) woke() {
+// Woke is called after a sleep.
+func (p *Patience) Woke() {
 	if p.asleep != 0 && clock()-p.asleep <= int64(shortSleep) {
 		p.off, p.misses = false, 0
 	}

@@ -8,22 +8,22 @@ import (
 func never() bool { return false }
 
 func TestPatienceIsGivenUpAndTakenUpAgain(t *testing.T) {
-	var p patience
+	var p Patience
 	for !p.off { // some looks may lose the processor instead
-		if p.until = 0; p.await(never) {
+		if p.until = 0; p.Await(never) {
 			t.Fatal("it has found nothing")
 		}
 	}
 	p.asleep = clock() - int64(time.Second)
-	if p.woke(); !p.off {
+	if p.Woke(); !p.off {
 		t.Error("a long sleep makes patient")
 	}
-	if !p.await(func() bool { return true }) {
+	if !p.Await(func() bool { return true }) {
 		t.Error("what is there already is not found")
 	}
 	for p.off { // the machine may be slow
-		p.sleep()
-		p.woke()
+		p.Sleep()
+		p.Woke()
 	}
 	if p.misses != 0 {
 		t.Errorf("%d misses", p.misses)
@@ -31,7 +31,7 @@ func TestPatienceIsGivenUpAndTakenUpAgain(t *testing.T) {
 }
 
 func TestPatienceLeavesTheProcessorToOthers(t *testing.T) {
-	var p patience
+	var p Patience
 	for range 20 {
 		p.lost(clock())
 	}
@@ -39,7 +39,7 @@ func TestPatienceLeavesTheProcessorToOthers(t *testing.T) {
 		t.Errorf("%d until %d", p.penalty, p.until)
 	}
 	looks := 0
-	if p.await(func() bool { looks++; return false }) || looks != looksAtOnce {
+	if p.Await(func() bool { looks++; return false }) || looks != looksAtOnce {
 		t.Errorf("%d looks", looks)
 	}
 	for range 1000 {

@@ -99,7 +99,7 @@ func (s *server) await() error {
 		return s.gone
 	case s.early != nil:
 		return protocolError("a frame beside the ring")
-	case l.patience.await(func() bool { return !l.in.empty() }), !l.sleep():
+	case l.patience.Await(func() bool { return !l.in.empty() }), !l.sleep():
 		return nil
 	}
 	frame, err := s.conn.ReadFrame(nil)
