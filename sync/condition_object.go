@@ -13,6 +13,7 @@ var errNoLock = errors.New("the lock is not one of this manager's")
 // conditionObject is a Condition in the manager. It shares the mutex of its lock.
 type conditionObject struct {
 	lock      *lockObject
+	own       bool // the lock is nobody else's
 	condition *state.Condition
 }
 
@@ -40,7 +41,7 @@ func newConditionObject(r *reader, h keeper) (manager.Object, error) {
 	}
 	lock.mu.Lock()
 	defer lock.mu.Unlock()
-	return &conditionObject{lock: lock, condition: state.NewCondition(lock.lock)}, nil
+	return &conditionObject{lock: lock, own: number == 0, condition: state.NewCondition(lock.lock)}, nil
 }
 
 var conditionTable = func() methods[*conditionObject] {
@@ -60,6 +61,9 @@ func (o *conditionObject) SessionEnded(s *manager.Session) { o.lock.SessionEnded
 // Destroyed is called when nobody refers to the condition any more.
 func (o *conditionObject) Destroyed() {
 	o.lock.operate(func(*state.Lock) { o.condition.Detach() })
+	if o.own {
+		o.lock.Destroyed()
+	}
 }
 
 // Inspect implements manager.Inspector.
