@@ -52,12 +52,24 @@ func (o *lockObject) recall() {
 	if o.lent.Loan == nil {
 		return
 	}
-	fence, has, err := o.lent.Recall()
+	o.settle(o.lent.Recall())
+	o.endLoan()
+}
+
+// seize is recall where a session has ended: what it still does by its word counts no more.
+func (o *lockObject) seize(s *manager.Session) {
+	if o.lent.Loan != nil && o.lent.session == s {
+		o.settle(o.lent.Seize())
+	}
+}
+
+func (o *lockObject) settle(fence uint64, has bool, err error) {
+	o.lent.fence = fence
 	if err != nil {
 		o.lent.session.Expel()
+		o.lock.Overtake(fence)
 		return
 	}
-	o.lent.fence = fence
 	o.lock.Settle(fence, has)
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/multiproc-go/multiproc/manager"
 	mpsync "github.com/multiproc-go/multiproc/sync"
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 // An exit is an object by which a session may end itself in a way that no client would.
@@ -340,6 +341,17 @@ func TestConditionOfALentLock(t *testing.T) {
 	}
 }
 
+// giveBack releases a lock that was recalled, and tells nobody.
+func giveBack(words *wire.Words) {
+	const has, recalled = 1, 2
+	for i := range words.Len() {
+		if word := words.Load(i); word&(has|recalled) == has|recalled && words.CompareAndSwap(i, word, word&^has) {
+			return
+		}
+	}
+	panic("no lock is held that was recalled")
+}
+
 // A borrower that is stopped between its release and telling the manager of it holds nobody up for long.
 func TestALentLockThatCameBackUnsaid(t *testing.T) {
 	h := newHost(t)
@@ -347,13 +359,7 @@ func TestALentLockThatCameBackUnsaid(t *testing.T) {
 	held := must(lock.Acquire(t.Context()))
 	next := async(func() (*mpsync.Held, error) { return other.Acquire(t.Context()) })
 	h.untilWaiting(1)
-	const has, recalled = 1, 2
-	words := lock.Words()
-	for i := 0; ; i++ {
-		if word := words.Load(i); word&(has|recalled) == has|recalled && words.CompareAndSwap(i, word, word&^has) {
-			break
-		}
-	}
+	giveBack(lock.Words())
 	theirs, err := wait(t, next)
 	check(t, err)
 	if err := held.Release(); !errors.Is(err, mpsync.ErrNotHeld) {

@@ -69,7 +69,10 @@ func (o *lockObject) Call(c *manager.Request) { lockTable.call(o, c) }
 
 // SessionEnded implements manager.SessionWatcher.
 func (o *lockObject) SessionEnded(s *manager.Session) {
-	o.operate(func(l *state.Lock) { l.EndSession(s) })
+	o.operate(func(l *state.Lock) {
+		o.seize(s)
+		l.EndSession(s)
+	})
 }
 
 // Destroyed is called when nobody refers to the lock any more.

@@ -18,7 +18,7 @@ type Words struct {
 	left   atomic.Bool // this end uses them no more
 
 	mu   sync.Mutex // guards the fields below
-	uses []uint32   // how often each word has been taken, of those that ever were
+	uses []uint64   // how often each word has been taken, of those that ever were
 	free []int      // that nobody has, of those
 }
 
@@ -61,13 +61,36 @@ func (w *Words) CompareAndSwap(index int, old, next uint64) bool {
 	return swapped
 }
 
+// Swap sets the word at an index below Len, and returns what it was.
+func (w *Words) Swap(index int, next uint64) (old uint64) {
+	if w.left.Load() {
+		return 0
+	}
+	tellPublished()
+	old = w.at(index).Swap(next)
+	tellSeen()
+	runtime.KeepAlive(w)
+	return old
+}
+
+// Or sets bits in the word at an index below Len.
+func (w *Words) Or(index int, bits uint64) {
+	if w.left.Load() {
+		return
+	}
+	tellPublished()
+	w.at(index).Or(bits)
+	tellSeen()
+	runtime.KeepAlive(w)
+}
+
 func (w *Words) at(index int) *atomic.Uint64 {
 	return (*atomic.Uint64)(unsafe.Pointer(&w.memory[8*index : 8*index+8 : 8*index+8][0]))
 }
 
 // Take returns the index of a word that nobody has, the one that was given back last if there is one, and how often that word
-// has been taken before, modulo 2^32. It reports false when there is none.
-func (w *Words) Take() (index int, before uint32, ok bool) {
+// has been taken before. It reports false when there is none.
+func (w *Words) Take() (index int, before uint64, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch last := len(w.free) - 1; {

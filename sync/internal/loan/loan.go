@@ -9,11 +9,13 @@
 //
 //	bits  0     held: the borrower has the lock
 //	bits  1     recalled: the borrower is not to take it again
-//	bits  2-35  how often the borrower has taken it since it was lent
-//	bits 36-63  of which loan of this word it speaks, never 0
+//	bits  2-21  how often the borrower has taken it since it was lent
+//	bits 22-63  of which loan of this word it speaks, never 0
 //
-// so that a borrower that was slow to act on a loan finds that the word speaks of another, and a word of 0 of none. Each time that the borrower takes the lock
-// is a grant, whose fence is the one of the grant that the lock was lent with, and the count.
+// so that a borrower that was slow to act on a loan finds that the word speaks of another, and a word of 0 of none: a number comes
+// again after some 4e12 loans, which takes a year. Each time that the borrower takes the lock
+// is a grant, whose fence is the one of the grant that the lock was lent with, and the count. When the count has no room any more
+// the manager is asked, which lends anew: so a word that is corrupt leaves open only which of a million fences was the last.
 package loan
 
 import (
@@ -26,8 +28,8 @@ const (
 	held       = 1 << 0
 	recalled   = 1 << 1
 	one        = 1 << 2 // acquisition
-	loanShift  = 36
-	loanBits   = 28
+	loanShift  = 22
+	loanBits   = 42
 	mostTaken  = 1<<(loanShift-2) - 1
 	mostLoan   = 1<<loanBits - 1
 	takenShift = 2
@@ -49,6 +51,8 @@ type Loan struct {
 	part  uint64 // of the word that names the loan
 	fence uint64 // of the grant that it began with
 	taken uint64 // as last seen
+
+	corrupt bool // it was found to be
 }
 
 // New lends a lock by one of words, which may be nil, for the grant of that fence, by which the borrower holds it now. It
@@ -61,7 +65,7 @@ func New(words *wire.Words, fence uint64) *Loan {
 	if !ok {
 		return nil
 	}
-	l := &Loan{words: words, index: index, part: uint64(before%mostLoan+1) << loanShift, fence: fence}
+	l := &Loan{words: words, index: index, part: (before%mostLoan + 1) << loanShift, fence: fence}
 	words.Store(index, l.part|held)
 	return l
 }
@@ -69,30 +73,28 @@ func New(words *wire.Words, fence uint64) *Loan {
 // Terms returns what the borrower is to be told.
 func (l *Loan) Terms() Terms { return Terms{uint64(l.index), l.part >> loanShift} }
 
-// Look returns the fence of the borrower's last grant, and whether it has the lock. The error is ErrCorrupt.
-func (l *Loan) Look() (fence uint64, has bool, err error) {
-	_, fence, has, err = l.look()
-	return fence, has, err
-}
+// Look returns the fence of the borrower's last grant, and whether it has the lock. With ErrCorrupt, from then on, the fence is
+// the last that it can have had, and the borrower has the lock as far as anybody knows.
+func (l *Loan) Look() (fence uint64, has bool, err error) { return l.read(l.words.Load(l.index)) }
 
-func (l *Loan) look() (word, fence uint64, has bool, err error) {
-	word = l.words.Load(l.index)
+func (l *Loan) read(word uint64) (fence uint64, has bool, err error) {
 	taken := word >> takenShift & mostTaken
-	if word>>loanShift<<loanShift != l.part || taken < l.taken {
-		return 0, 0, true, ErrCorrupt
+	if l.corrupt = l.corrupt || word>>loanShift<<loanShift != l.part || taken < l.taken; l.corrupt {
+		return l.fence + mostTaken, true, ErrCorrupt
 	}
 	l.taken = taken
-	return word, l.fence + taken, word&held != 0, nil
+	return l.fence + taken, word&held != 0, nil
 }
 
 // Recall has the borrower not take the lock again, and returns what Look does.
 func (l *Loan) Recall() (fence uint64, has bool, err error) {
-	for {
-		word, fence, has, err := l.look()
-		if err != nil || word&recalled != 0 || l.words.CompareAndSwap(l.index, word, word|recalled) {
-			return fence, has, err
-		}
-	}
+	l.words.Or(l.index, recalled) // at once, whatever the borrower does
+	return l.Look()
+}
+
+// Seize returns what Look does, and has the borrower find from that moment on that it does not have the lock. Only End may follow.
+func (l *Loan) Seize() (fence uint64, has bool, err error) {
+	return l.read(l.words.Swap(l.index, l.part|recalled))
 }
 
 // End is the end of a loan: whoever acts on it from now on finds that it is over.

@@ -98,6 +98,9 @@ func (l *Lock) Settle(fence uint64, held bool) {
 	}
 }
 
+// Overtake is Settle where nobody knows what the holder did, and the last grant that it can have given itself has that fence.
+func (l *Lock) Overtake(fence uint64) { l.fence = fence }
+
 // Alone reports whether w's owner has the lock by w, and nobody waits for it.
 func (l *Lock) Alone(w *LockWait) bool {
 	return w.Err == nil && l.Holds(w.Owner, w.Fence) && l.waiting.length == 0
