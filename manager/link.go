@@ -83,7 +83,7 @@ func (l *link) explain(err error) error {
 	default:
 		return err
 	}
-	if words := l.caller.Words(); words != nil {
+	if words := l.caller.Words(); words != nil && l.caller.Ended() { // and not another one that ctx ended for
 		words.Leave()
 	}
 	return err

@@ -3,9 +3,12 @@ package manager_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/multiproc-go/multiproc/manager"
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 // A memo is one for all proxies of an object, and of that object alone.
@@ -77,5 +80,37 @@ func TestSendArrives(t *testing.T) {
 			return
 		default:
 		}
+	}
+}
+
+// A call that was given up because another session was lost tells nothing of its own session, whose words stay.
+func TestWordsAfterACallThatWasGivenUp(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("there is no memory to share here")
+	}
+	m := started(t, nil)
+	bell := newDoorbell(t, m)
+	for bell.Words() == nil {
+		if _, err := bell.Invoke(t.Context(), "Ring", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	words := bell.Words()
+	words.Store(0, 7)
+	for _, cause := range []error{wire.ErrConnectionLost, wire.ErrClosed} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(fmt.Errorf("another session: %w", cause))
+		if _, err := bell.Invoke(ctx, "Ring", nil); !errors.Is(err, cause) {
+			t.Error(err)
+		}
+		if words.Load(0) != 7 {
+			t.Fatalf("the words are gone after %v", cause)
+		}
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bell.Invoke(t.Context(), "Ring", nil); err == nil || words.Load(0) != 0 {
+		t.Errorf("the words are there after the session: %v", err)
 	}
 }

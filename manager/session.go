@@ -52,7 +52,11 @@ func (s *Session) Words() *wire.Words {
 }
 
 // Expel ends the session, of which an object has found that its client breaks the rules. It does not block.
-func (s *Session) Expel() { _ = s.conn.Close() } // it is of no use any more
+func (s *Session) Expel() {
+	if s.conn != nil {
+		_ = s.conn.Close() // it is of no use any more
+	}
+}
 
 // String names the session and its process, for people.
 func (s *Session) String() string {

@@ -210,9 +210,6 @@ func (c *Caller) Send(object uint64, method string, argument []byte) error {
 	return nil
 }
 
-// Words returns the words that are shared with the server, or nil as long as there are none. It does not block.
-func (c *Caller) Words() *Words { return c.conn.Words() }
-
 // LimitArguments lowers the limit for arguments to what the server takes, in bytes, where that is less than the
 // connection's: what a Call or Tell refuses, and how much of several large ones is under way. It does not block.
 func (c *Caller) LimitArguments(limit int64) {
@@ -345,6 +342,13 @@ func (c *Caller) end(why error) {
 
 // Lost returns a channel that is closed once no further reply can come: the connection has ended, or Close was called.
 func (c *Caller) Lost() <-chan struct{} { return c.lost }
+
+// Ended reports whether no call can begin any more, which is so before Lost is closed. It does not block.
+func (c *Caller) Ended() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ended != nil || c.out.why() != nil
+}
 
 // Err returns nil until Lost is closed, and then why: an error that wraps ErrConnectionLost or ErrClosed.
 func (c *Caller) Err() error {

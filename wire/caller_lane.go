@@ -17,6 +17,9 @@ func (c *Caller) ShareMemory() {
 	}
 }
 
+// Words returns the words that are shared with the server, or nil as long as there are none. It does not block.
+func (c *Caller) Words() *Words { return c.conn.Words() }
+
 // offer offers shared memory to the server, whose answer comes later.
 func (c *Caller) offer() {
 	memory, file, err := newMemory()

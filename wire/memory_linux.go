@@ -76,9 +76,10 @@ func newWords(memory []byte) *Words {
 
 // release lets go of the file. Who still uses a word finds other memory in its place.
 func (w *Words) release() {
+	w.Leave()
 	address := unsafe.Pointer(unsafe.SliceData(w.memory))
 	_, _ = unix.MmapPtr(-1, 0, address, uintptr(len(w.memory)), unix.PROT_READ|unix.PROT_WRITE,
-		unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_FIXED) // which only fails where the mapping stays as it is
+		unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_FIXED) // which only fails where the mapping stays as it is, for nobody's use
 	runtime.KeepAlive(w)
 }
 
