@@ -85,3 +85,20 @@ func TestALentLockThatCameBackUnsaidFromASessionThatEnds(t *testing.T) {
 	}
 	check(t, last.Release())
 }
+
+// What was given back is released, also where its manager could not be told.
+func TestALentLockThatIsReleasedAfterItsProxy(t *testing.T) {
+	h := newHost(t)
+	lock, other := h.borrow(h.session(), "closed"), own(t, h, "closed")
+	held := must(lock.Acquire(t.Context()))
+	next := async(func() (*mpsync.Held, error) { return other.Acquire(t.Context()) })
+	h.untilWaiting(1)
+	check(t, lock.Close())
+	check(t, held.Release())
+	theirs, err := wait(t, next)
+	check(t, err)
+	if theirs.OwnerDied() {
+		t.Error("it was released")
+	}
+	check(t, theirs.Release())
+}
