@@ -7,7 +7,7 @@ import (
 )
 
 // protocolVersion is what both ends must agree on in the greeting.
-const protocolVersion = 2
+const protocolVersion = 3
 
 // The server's own methods: those of object 0.
 const (
