@@ -12,10 +12,10 @@
 //	bits  2-21  how often the borrower has taken it since it was lent
 //	bits 22-63  of which loan of this word it speaks, never 0
 //
-// so that a borrower that was slow to act on a loan finds that the word speaks of another, and a word of 0 of none: a number comes
-// again after some 4e12 loans, which takes a year. Each time that the borrower takes the lock
-// is a grant, whose fence is the one of the grant that the lock was lent with, and the count. When the count has no room any more
-// the manager is asked, which lends anew: so a word that is corrupt leaves open only which of a million fences was the last.
+// so that a borrower that was slow to act on a loan finds that the word speaks of another, and a word of 0 of none: a number
+// comes again after some 4e12 loans, which takes a year. Each time that the borrower takes the lock is a grant, whose fence is
+// the one of the grant that the lock was lent with, and the count. When the count has no room any more the manager is asked,
+// which lends anew: so a word that is corrupt leaves open only which of a million fences was the last.
 package loan
 
 import (
