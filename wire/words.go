@@ -73,15 +73,16 @@ func (w *Words) Swap(index int, next uint64) (old uint64) {
 	return old
 }
 
-// Or sets bits in the word at an index below Len.
-func (w *Words) Or(index int, bits uint64) {
+// Or sets bits in the word at an index below Len, and returns what it was.
+func (w *Words) Or(index int, bits uint64) (old uint64) {
 	if w.left.Load() {
-		return
+		return 0
 	}
 	tellPublished()
-	w.at(index).Or(bits)
+	old = w.at(index).Or(bits)
 	tellSeen()
 	runtime.KeepAlive(w)
+	return old
 }
 
 func (w *Words) at(index int) *atomic.Uint64 {

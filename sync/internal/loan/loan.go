@@ -86,10 +86,10 @@ func (l *Loan) read(word uint64) (fence uint64, has bool, err error) {
 	return l.fence + taken, word&held != 0, nil
 }
 
-// Recall has the borrower not take the lock again, and returns what Look does.
+// Recall has the borrower not take the lock again, and returns what Look does. If the borrower has it at that moment it finds
+// Back when it releases it.
 func (l *Loan) Recall() (fence uint64, has bool, err error) {
-	l.words.Or(l.index, recalled) // at once, whatever the borrower does
-	return l.Look()
+	return l.read(l.words.Or(l.index, recalled)) // at once, whatever the borrower does
 }
 
 // Seize returns what Look does, and has the borrower find from that moment on that it does not have the lock. Only End may follow.
