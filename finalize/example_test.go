@@ -137,3 +137,15 @@ func ExampleIdentity() {
 	// <nil>
 	// false os: process already finished
 }
+
+// What a process uses is known for as long as it is there.
+func ExampleIdentity_Usage() {
+	self, err := finalize.Identify(os.Getpid())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	usage, err := self.Usage()
+	fmt.Println(usage.Resident > 0, err)
+	// Output: true <nil>
+}

@@ -11,6 +11,7 @@ type stat struct {
 	session    int
 	flags      uint64
 	threads    int
+	processor  uint64 // clock ticks, user and system
 	start      uint64
 	resident   uint64 // pages
 	exitSignal int
@@ -69,7 +70,7 @@ func parseStat(line []byte) (s stat, ok bool) {
 // set takes one field, counted as in proc(5), and reports false for a malformed one.
 func (s *stat) set(field int, text []byte) bool {
 	switch field {
-	case 3, 4, 5, 6, 9, 20, 22, 24, 38, 50, 51:
+	case 3, 4, 5, 6, 9, 14, 15, 20, 22, 24, 38, 50, 51:
 	default:
 		return true
 	}
@@ -87,6 +88,8 @@ func (s *stat) set(field int, text []byte) bool {
 		s.session = int(value)
 	case 9:
 		s.flags = value
+	case 14, 15:
+		s.processor += value
 	case 20:
 		s.threads = int(value)
 	case 22:

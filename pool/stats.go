@@ -1,10 +1,6 @@
 package pool
 
-import (
-	"time"
-
-	"github.com/shirou/gopsutil/v3/process"
-)
+import "time"
 
 // Outcome is how a task ended. Every submitted task ends in exactly one.
 type Outcome uint8
@@ -104,12 +100,8 @@ func (s *seat) stats() (stats WorkerStats, kept bool) {
 		return WorkerStats{State: Starting}, !s.empty && s.number < int(s.pool.size.Load())
 	}
 	stats = l.stats()
-	p := &process.Process{Pid: int32(stats.PID)} // process.NewProcess would leave a descriptor to the collector
-	if memory, err := p.MemoryInfo(); err == nil {
-		stats.Resident = memory.RSS
-	}
-	if times, err := p.Times(); err == nil {
-		stats.CPU = time.Duration((times.User + times.System) * float64(time.Second))
+	if usage, err := l.process.Identity().Usage(); err == nil {
+		stats.Resident, stats.CPU = usage.Resident, usage.Processor
 	}
 	return stats, true
 }

@@ -30,6 +30,14 @@ func writeReport(o *Options, m machine, results []Result) error {
 	})
 }
 
+// gibibytes writes an amount of memory.
+func gibibytes(bytes uint64) string {
+	if bytes == 0 {
+		return "unknown"
+	}
+	return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30))
+}
+
 // report is the Markdown document.
 func report(o *Options, m machine, results []Result, kept string) string {
 	var b strings.Builder
@@ -40,7 +48,8 @@ func report(o *Options, m machine, results []Result, kept string) string {
 	b.WriteString("and only their ratios mean something.\n\n")
 	b.WriteString("| | |\n|---|---|\n")
 	for _, row := range [][2]string{
-		{"processor", m.processor}, {"cores", fmt.Sprint(m.cores)}, {"kernel", m.kernel}, {"Go", m.goVersion},
+		{"processor", m.processor}, {"cores", fmt.Sprint(m.cores)},
+		{"memory", gibibytes(m.memory)}, {"kernel", m.kernel}, {"Go", m.goVersion},
 		{"CPython", orNotUsed(m.python)}, {"pond", orNotUsed(m.pondModule)},
 		{"runs", fmt.Sprintf("%d of each system, in turn, after one that is not counted", o.Runs)},
 	} {

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/shirou/gopsutil/v3/mem"
 )
 
 // machine is what figures were measured on.
@@ -18,6 +20,7 @@ type machine struct {
 	date               time.Time
 	processor          string
 	cores              int
+	memory             uint64 // bytes, 0 where that cannot be known
 	kernel, goVersion  string
 	python, pondModule string // empty where they were left out
 }
@@ -29,6 +32,9 @@ func describeMachine(ctx context.Context, e *environment, now time.Time) machine
 	}
 	if output, err := exec.CommandContext(ctx, "uname", "-srm").Output(); err == nil {
 		m.kernel = strings.TrimSpace(string(output))
+	}
+	if memory, err := mem.VirtualMemoryWithContext(ctx); err == nil {
+		m.memory = memory.Total
 	}
 	if e.pond.program != "" {
 		m.pondModule = pondVersion()

@@ -84,7 +84,7 @@ func TestReportKeepsItsRemarks(t *testing.T) {
 	}
 	o := &Options{Names: []string{"call", "stream"}, Against: []string{netrpc, pond}, Runs: 5, Scale: 1, Report: file}
 	m := machine{
-		date: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), processor: "Some CPU", cores: 2, kernel: "Linux 6", goVersion: "go1.26",
+		date: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), processor: "Some CPU", cores: 2, memory: 5 << 29, kernel: "Linux 6", goVersion: "go1.26",
 		python: "3.11",
 	}
 	if err := writeReport(o, m, someResults()); err != nil {
