@@ -24,12 +24,19 @@ func newBooting() *booting {
 }
 
 // watchSignals ends the child's life at the first signal. A later one finds it ending, within its grace period. The
-// goroutine is there as long as the process. It is not waited for before Main, since catching a signal for the first
-// time takes several changes between threads, and until then there are no finalizers that a signal could bypass.
-func (b *booting) watchSignals() {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, endingSignals()...)
-	close(b.caught)
+// goroutine is there as long as the process. Where os/signal has to catch the first signal as well, that is not waited for
+// before Main, since it takes several changes between threads, and until then there are no finalizers that a signal could
+// bypass.
+func (b *booting) watchSignals(ending []os.Signal, catching *catcher) {
+	signals := make(chan os.Signal, len(ending))
+	if catching != nil {
+		close(b.caught)
+		catching.await()
+		catching.handOver(signals)
+	} else {
+		signal.Notify(signals, ending...)
+		close(b.caught)
+	}
 	<-b.done
 	for received := range signals {
 		b.life.end(&SignalError{Signal: received.(syscall.Signal)})

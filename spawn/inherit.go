@@ -36,9 +36,11 @@ func init() {
 	for i := range identities {
 		unix.CloseOnExec(firstDescriptor + i)
 	}
-	// SIGPIPE is caught, since ignoring it would be inherited by commands: the pipe of a parent that died must not end a
-	// child before its finalizers have run. Nobody reads the channel: what finds it full is dropped.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	if !survivePipes() {
+		// SIGPIPE is caught, since ignoring it would be inherited by commands: the pipe of a parent that died must not end a
+		// child before its finalizers have run. Nobody reads the channel: what finds it full is dropped.
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	}
 	args := append(os.Args, "", "")[1:]
 	setProcessName(args[0])
 	os.Args = os.Args[:min(1, len(os.Args)):1]
@@ -87,7 +89,8 @@ func inherit(kind string, count int) *inheritance {
 	for ; next < firstDescriptor+count; next++ {
 		in.files = append(in.files, os.NewFile(uintptr(next), "inherited"))
 	}
-	go in.booting.watchSignals()
+	ending := endingSignals()
+	go in.booting.watchSignals(ending, catchSignals(ending))
 	go in.booting.watch(framed(pollable(firstDescriptor, "lifeline")))
 	return in
 }
