@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -18,15 +19,19 @@ import (
 type proc struct {
 	directory int // descriptor of /proc
 	path      []byte
-	entries   []byte // of the directory, as the kernel returns them
-	line      []byte // one stat
-	environ   []byte // one environment
-	ages      map[int]age
+	entries   []byte      // of the directory, as the kernel returns them
+	line      []byte      // one stat
+	environ   []byte      // one environment
+	ages      map[int]age // from the first call of each on
 }
 
 // An age is what was learnt of the process that has a pid: the inode of its folder, which the kernel numbers anew for
 // each process, and when it started. So a process that is too old for a tree need not be asked for that at each pass.
 type age struct{ inode, start uint64 }
+
+// knownAges is what has been learnt, nil while somebody uses it: two at a time are rare. It is not left to the garbage
+// collector, since to learn it again takes as long as thirty passes that know it.
+var knownAges atomic.Pointer[map[int]age]
 
 // unknownInode is that of a process that was not found in the listing of /proc.
 const unknownInode = 0
@@ -37,7 +42,6 @@ var procs = sync.Pool{New: func() any {
 		entries: make([]byte, 16<<10),
 		line:    make([]byte, 2<<10),
 		environ: make([]byte, 16<<10),
-		ages:    make(map[int]age),
 	}
 }}
 
@@ -54,6 +58,10 @@ func openProc() (*proc, error) {
 
 func (p *proc) close() {
 	_ = unix.Close(p.directory)
+	if known := p.ages; known != nil {
+		knownAges.Store(&known)
+		p.ages = nil
+	}
 	procs.Put(p)
 }
 
@@ -61,9 +69,14 @@ func (p *proc) close() {
 // asks for the next ones only after it has looked at those before.
 func (p *proc) each(look func(pid int, inode uint64) error) error {
 	listed := 0
+	if p.ages == nil {
+		if known := knownAges.Swap(nil); known != nil {
+			p.ages = *known
+		}
+	}
 	defer func() {
 		if len(p.ages) > 2*listed+64 {
-			clear(p.ages) // most are those of processes that have gone
+			p.ages = nil // most are those of processes that have gone
 		}
 	}()
 	if _, err := unix.Seek(p.directory, 0, 0); err != nil {
@@ -117,6 +130,9 @@ func (p *proc) startOf(pid int, inode uint64) (start uint64, known bool) {
 // remember keeps when a process started that was listed with this inode.
 func (p *proc) remember(pid int, inode, start uint64) {
 	if inode != unknownInode {
+		if p.ages == nil {
+			p.ages = make(map[int]age)
+		}
 		p.ages[pid] = age{inode, start}
 	}
 }

@@ -120,6 +120,33 @@ func TestLookKnowsTheOldByTheirInodes(t *testing.T) {
 	}
 }
 
+// What is known of the old outlives the garbage collector: a program that seldom sweeps would learn it anew each time.
+func TestWhatIsKnownOfTheOldIsKept(t *testing.T) {
+	self := Identity{PID: os.Getpid()}
+	look := func() age {
+		s, err := newScan(Tree{Roots: []Identity{self}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.close()
+		before := age{}
+		if known := knownAges.Load(); known != nil {
+			before = (*known)[self.PID]
+		}
+		if _, _, err := s.pass(); err != nil {
+			t.Fatal(err)
+		}
+		return before
+	}
+	look()
+	for range 3 {
+		runtime.GC()
+	}
+	if known := look(); known.start == 0 {
+		t.Errorf("%+v is known of this process", known)
+	}
+}
+
 // A kill made do with ten passes, some ten milliseconds, while a descendant waited for its turn in the middle of an exec: it
 // was left, and ran beside the next attempt of its task.
 func TestPatienceWithWhatIsBetweenTwoPrograms(t *testing.T) {
