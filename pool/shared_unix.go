@@ -23,13 +23,20 @@ func mapFile(file *os.File, size int) ([]byte, error) {
 
 func unmap(memory []byte) error { return unix.Munmap(memory) }
 
-// socketPair makes two connected stream sockets that no command inherits; one is for a child.
+// socketPair makes two connected stream sockets that no command inherits; one is for a child. Neither blocks: who has one is
+// woken by the runtime's poller. It is not asked to look at the child's here.
 func socketPair(name string) (ours, theirs *os.File, err error) {
 	fds, err := privateSocketPair()
 	if err != nil {
 		return nil, nil, os.NewSyscallError("socketpair", err)
 	}
-	return os.NewFile(uintptr(fds[0]), name), os.NewFile(uintptr(fds[1]), name), nil
+	theirs = os.NewFile(uintptr(fds[1]), name)
+	for _, fd := range fds {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFL, unix.O_NONBLOCK); err != nil {
+			return nil, nil, errors.Join(os.NewSyscallError("fcntl", err), unix.Close(fds[0]), theirs.Close())
+		}
+	}
+	return os.NewFile(uintptr(fds[0]), name), theirs, nil
 }
 
 func joinClose(err error, files ...*os.File) error {

@@ -5,19 +5,28 @@ import (
 	"net"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"github.com/multiproc-go/multiproc/wire"
 )
 
-// connect makes a connection for frames of a socket, which it closes, and counts what it moves.
+// connect makes a connection for frames of an end that socketPair has made, and counts what it moves. The connection owns
+// the socket, which is closed if there is an error.
 func connect(socket *os.File, maxFrame int64) (*wire.Conn, *meter, error) {
-	c, err := net.FileConn(socket)
-	if err = joinClose(err, socket); err != nil {
-		return nil, nil, fmt.Errorf("pool: cannot use the link's socket: %w", err)
+	if err := socket.SetDeadline(time.Time{}); err != nil {
+		return nil, nil, fmt.Errorf("pool: cannot use the link's socket: %w", joinClose(err, socket))
 	}
-	m := &meter{Conn: c}
+	m := &meter{Conn: socketConn{socket}}
 	return wire.NewConn(m, maxFrame), m, nil
 }
+
+// socketConn is an end of a pair of sockets as it is. To make one of package net of it takes seven system calls, half of
+// which ask for addresses that it does not have.
+type socketConn struct{ *os.File }
+
+// LocalAddr and RemoteAddr complete net.Conn.
+func (socketConn) LocalAddr() net.Addr  { return &net.UnixAddr{Net: "unix"} }
+func (socketConn) RemoteAddr() net.Addr { return &net.UnixAddr{Net: "unix"} }
 
 // frameLimit bounds the frames of a data connection, in bytes, where payloads have at most largest: an error with its
 // stack may be longer than that.
