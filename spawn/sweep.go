@@ -9,8 +9,12 @@ import (
 	"github.com/multiproc-go/multiproc/finalize"
 )
 
-// gatherLimit is how long a sweep is put off for the sake of other children that are about to exit.
-const gatherLimit = 2 * time.Millisecond
+const (
+	// gatherPause is how long a sweep is put off for the sake of the next child that is about to exit,
+	gatherPause = 2 * time.Millisecond
+	// gatherLimit for all of them.
+	gatherLimit = 10 * time.Millisecond
+)
 
 // sweeps kills what children left behind when they exited, beyond their process groups (see leaveNoGroup). A look at all processes costs milliseconds where there are
 // many: so those that wait for one are served by the next one together.
@@ -48,11 +52,13 @@ func (s *sweeper) gather() {
 	if s.expected.Load() == 0 {
 		return
 	}
-	timer := time.NewTimer(gatherLimit)
+	began := time.Now()
+	timer := time.NewTimer(gatherPause)
 	defer timer.Stop()
 	for s.expected.Load() > 0 {
 		select {
 		case <-s.arrived:
+			timer.Reset(min(gatherPause, gatherLimit-time.Since(began)))
 		case <-timer.C:
 			return
 		}

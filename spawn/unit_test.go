@@ -197,3 +197,41 @@ func TestGuardianBacksOff(t *testing.T) {
 		t.Errorf("after one that had lasted: state %d, %d failures", g.state, g.failures)
 	}
 }
+
+// A sweep waits for others that are about to exit, but not for as long as they keep coming.
+func TestGatheringEnds(t *testing.T) {
+	s := sweeper{arrived: make(chan struct{}, 1)}
+	s.expected.Store(1) // one that never exits
+	gathered := make(chan struct{})
+	go func() {
+		defer close(gathered)
+		s.gather()
+	}()
+	limit := time.After(100 * gatherLimit)
+	for {
+		select {
+		case s.arrived <- struct{}{}:
+		case <-gathered:
+			return
+		case <-limit:
+			t.Fatal("it is still waiting")
+		}
+	}
+}
+
+// When all that were expected have exited, nothing is waited for.
+func TestGatheringEndsWithTheLast(t *testing.T) {
+	s := sweeper{arrived: make(chan struct{}, 1)}
+	s.expected.Store(2)
+	began := time.Now()
+	for range 2 {
+		go func() {
+			s.expected.Add(-1)
+			s.arrived <- struct{}{}
+		}()
+	}
+	s.gather()
+	if took := time.Since(began); s.expected.Load() != 0 && took < gatherPause {
+		t.Errorf("%d have not exited after %v", s.expected.Load(), took)
+	}
+}
