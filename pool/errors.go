@@ -30,8 +30,21 @@ var (
 	ErrCutShort = errors.New("pool: the input was not read to its end")
 
 	// errCancelled is the cause given to a task that its own AsyncResult or Iterator cancelled.
-	errCancelled = fmt.Errorf("pool: task cancelled: %w", context.Canceled)
+	errCancelled error = cancelledError{}
 )
+
+// cancelledError is the type of errCancelled. Like cutShortBy it formats nothing while the package initialises, which every
+// worker does.
+type cancelledError struct{}
+
+func (cancelledError) Error() string { return "pool: task cancelled: " + context.Canceled.Error() }
+func (cancelledError) Unwrap() error { return context.Canceled }
+
+// cutShortBy is ErrCutShort with the reason.
+type cutShortBy string
+
+func (e cutShortBy) Error() string { return ErrCutShort.Error() + ": " + string(e) }
+func (cutShortBy) Unwrap() error   { return ErrCutShort }
 
 // RemoteError is an error that a task returned, or a panic in it, as it reached its caller. errors.Is finds
 // the sentinels that the program registered with RegisterError; Stack holds the worker's stack after a panic.

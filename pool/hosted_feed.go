@@ -82,7 +82,7 @@ type input struct {
 
 // pullShared reads the sequence.
 func (f *Function[A, R]) pullShared(ctx context.Context, w *feeder, inputs iter.Seq[A]) {
-	failure := errGoexit
+	var failure error = errGoexit
 	defer func() {
 		if value := recover(); value != nil {
 			failure = fmt.Errorf("%w: %w", ErrCutShort, wire.NewPanicError(value))

@@ -3,7 +3,6 @@ package pool
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/tinylib/msgp/msgp"
 
@@ -12,7 +11,7 @@ import (
 )
 
 // errUnfed is why a shared iterator ends early whose submitter is gone.
-var errUnfed = fmt.Errorf("%w: the process that reads it has ended, or has closed its handle of the pool", ErrCutShort)
+const errUnfed = cutShortBy("the process that reads it has ended, or has closed its handle of the pool")
 
 // share submits tasks and answers with their shared job.
 func (a *attachment) share(c *manager.Request) {

@@ -75,12 +75,12 @@ func (f *Function[A, R]) iterate(ctx context.Context, p Runner, inputs iter.Seq2
 
 // pull reads inputs as fast as results are taken, and submits them one by one.
 func (f *Function[A, R]) pull(ctx context.Context, it *Iterator[R], inputs iter.Seq2[A, error]) {
-	failure := errGoexit // until another end is known
+	var failure error = errGoexit // until another end is known
 	defer func() { it.exhaust(failure, recover()) }()
 	failure = f.pullAll(ctx, it, inputs)
 }
 
-var errGoexit = fmt.Errorf("%w: it called runtime.Goexit", ErrCutShort)
+const errGoexit = cutShortBy("it called runtime.Goexit")
 
 // pullAll returns why the input was not read to its end, nil when it was or when nobody wants more.
 func (f *Function[A, R]) pullAll(ctx context.Context, it *Iterator[R], inputs iter.Seq2[A, error]) error {

@@ -72,6 +72,7 @@ func parseMarker(value string) (kind string, identities []descriptorIdentity, ok
 	if !ok {
 		return "", nil, false
 	}
+	identities = make([]descriptorIdentity, 0, strings.Count(list, ",")+1)
 	for entry := range strings.SplitSeq(list, ",") {
 		identity, ok := parseIdentity(entry)
 		if !ok {

@@ -60,7 +60,7 @@ func (o AuthOptions) respond(message []byte) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case name == "" && !o.AllowMD5:
-		return nil, errNeedsMD5
+		return nil, needsMD5()
 	case name == "":
 		return o.code(md5.New, message), nil
 	}
@@ -71,8 +71,10 @@ func (o AuthOptions) respond(message []byte) ([]byte, error) {
 	return append([]byte("{"+name+"}"), o.code(digest, message)...), nil
 }
 
-var errNeedsMD5 = fmt.Errorf("%w: the peer knows HMAC-MD5 alone, as CPython up to 3.11 does: "+
-	"update it, or set AuthOptions.AllowMD5", ErrAuthentication)
+func needsMD5() error {
+	return fmt.Errorf("%w: the peer knows HMAC-MD5 alone, as CPython up to 3.11 does: "+
+		"update it, or set AuthOptions.AllowMD5", ErrAuthentication)
+}
 
 // verify checks the response to our challenge's message.
 func (o AuthOptions) verify(message, response []byte) error {
@@ -81,7 +83,7 @@ func (o AuthOptions) verify(message, response []byte) error {
 	case err != nil:
 		return err
 	case name == "" && !o.AllowMD5:
-		return errNeedsMD5
+		return needsMD5()
 	case name == "":
 		name = "md5"
 	}

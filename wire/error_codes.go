@@ -25,7 +25,8 @@ var (
 )
 
 func init() {
-	registered.Store(&[]registeredError{
+	known := make([]registeredError, 0, 64) // of what packages register, most find room: this runs in every process
+	known = append(known, []registeredError{
 		{"context.canceled", context.Canceled},
 		{"context.deadline_exceeded", context.DeadlineExceeded},
 		{"io.eof", io.EOF},
@@ -37,7 +38,8 @@ func init() {
 		{"os.deadline_exceeded", os.ErrDeadlineExceeded},
 		{"wire.frame_too_large", ErrFrameTooLarge},
 		{"wire.too_many_calls", ErrTooManyCalls},
-	})
+	}...)
+	registered.Store(&known)
 }
 
 // RegisterError makes errors.Is find err in the errors of other processes: an error for which errors.Is(_, err)
@@ -61,7 +63,7 @@ func RegisterError(code string, err error) {
 			panic(fmt.Sprintf("wire: RegisterError(%q, %v): %q is registered already, for %v", code, err, r.code, r.sentinel))
 		}
 	}
-	grown := append(slices.Clip(known), registeredError{code, err})
+	grown := append(known, registeredError{code, err}) // who reads known never looks beyond its length
 	registered.Store(&grown)
 }
 

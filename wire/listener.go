@@ -41,8 +41,6 @@ type Listener struct {
 
 type handshake struct{ cancel context.CancelCauseFunc }
 
-var errOvertaken = fmt.Errorf("%w: %d later connections came before it was done", ErrAuthentication, maxHandshakes)
-
 // Listen listens on "unix", "tcp", "tcp4" or "tcp6". With the network "unix" and no address the socket is in a new
 // directory that only this user can enter, and which Close removes; if this process is killed, the next that makes one on
 // this host does (see SocketFolder). options may be nil. ctx bounds the call alone.
@@ -146,7 +144,7 @@ func (l *Listener) start(raw net.Conn) {
 	l.mu.Lock()
 	l.waiting = append(l.waiting, h)
 	if len(l.waiting) > maxHandshakes {
-		l.waiting[0].cancel(errOvertaken)
+		l.waiting[0].cancel(fmt.Errorf("%w: %d later connections came before it was done", ErrAuthentication, maxHandshakes))
 		l.waiting = l.waiting[1:]
 	}
 	l.mu.Unlock()

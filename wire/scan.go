@@ -14,7 +14,13 @@ type head struct {
 
 func malformed(what string) error { return fmt.Errorf("%w: %s", ErrMalformed, what) }
 
-var errShort = malformed("it ends in the middle of a value")
+// errShort is malformed with a text that no format makes: every process initialises this package.
+const errShort = shortError("it ends in the middle of a value")
+
+type shortError string
+
+func (e shortError) Error() string { return ErrMalformed.Error() + ": " + string(e) }
+func (shortError) Unwrap() error   { return ErrMalformed }
 
 // readHead reads the head of the value that src begins with, and makes sure that src holds its body, and a byte
 // for each child.
