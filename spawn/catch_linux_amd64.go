@@ -19,13 +19,13 @@ import (
 // These three are the handler's.
 var (
 	notedSignals uint32 // bits
-	signalBell   int32  // an eventfd
-	bellValue    uint64
+	signalBell   int32  //nolint:unused // it is used there: an eventfd
+	bellValue    uint64 //nolint:unused // likewise: what is written to it
 )
 
 // noteSignal and passSignal are handlers for the kernel to call, and nobody else.
-func noteSignal()
-func passSignal()
+func noteSignal() //nolint:unused // signalHandlers uses it
+func passSignal() //nolint:unused // likewise
 
 // signalHandlers returns where those are.
 func signalHandlers() (note, pass uintptr)
