@@ -57,8 +57,8 @@
 // # Descriptors
 //
 // A child inherits its standard streams, two pipes, a memory file that takes the output of a crash, and the files or
-// pipe ends passed to it; commands that it runs inherit only the standard streams. SIGPIPE is caught in children, so
-// that writing to the pipe of a dead parent is an error like any other.
+// pipe ends passed to it; commands that it runs inherit only the standard streams. SIGPIPE ends no child: writing to the
+// pipe of a dead parent is an error like any other.
 //
 // # Platforms
 //
