@@ -22,8 +22,14 @@ func findTokens(encoded []byte) ([]wire.Token, error) {
 // long string in one step.
 const enoughLooks = 64
 
+// shortestToken is how many bytes a token has at least: the head of an extension, and a tuple of three.
+const shortestToken = 6
+
 // mayHoldToken looks for a byte of the tokens' kind after what may be the head of an extension.
 func mayHoldToken(encoded []byte) bool {
+	if len(encoded) < shortestToken {
+		return false
+	}
 	at := 0
 	for range enoughLooks {
 		next := bytes.IndexByte(encoded[at:], tokenKind)

@@ -33,7 +33,17 @@ func (q *sequence[T]) adopt(p *manager.Proxy, name string, src []byte) ([]byte, 
 }
 
 func (q *sequence[T]) get(ctx context.Context, p *manager.Proxy, index int) (T, error) {
-	return ask(ctx, p, "Get", message(nil).int(index), q.element.decode)
+	var zero T
+	reply, err := p.Invoke(ctx, "Get", message(nil).int(index))
+	if err != nil {
+		return zero, err
+	}
+	r := wire.NewReader(reply) // as in ask, with no memory of its own
+	value := q.element.decode(r)
+	if err := r.End(); err != nil {
+		return zero, err
+	}
+	return value, nil
 }
 
 func (q *sequence[T]) set(ctx context.Context, p *manager.Proxy, index int, value T) error {
