@@ -134,6 +134,16 @@ func TestTooManyCalls(t *testing.T) {
 	}
 }
 
+// Calls that are answered later, by any goroutine, count until then and no longer.
+func TestAnsweredCallsMakeRoom(t *testing.T) {
+	s := dialled(t, nil, &ServeOptions{MaxCalls: 2})
+	for range 500 {
+		if _, err := s.Call(context.Background(), 0, "echo", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestServeRefusesNonsense(t *testing.T) {
 	request, _ := (&requestHeader{kindRequest, 1, 0, "wait", 10}).MarshalMsg(nil)
 	segment, _ := (&segmentHeader{kindSegment, 1}).MarshalMsg(nil)

@@ -51,28 +51,39 @@ type Caller struct {
 	argumentLimit atomic.Int64 // what LimitArguments has set, or else the connection's limit
 
 	waiting atomic.Int64  // calls that have no reply
-	lost    chan struct{} // closed once both goroutines have ended
+	lost    chan struct{} // closed once all goroutines have ended
 
 	mayOffer atomic.Bool // the server takes shared memory
 	beside   atomic.Bool // replies may come through shared memory
 	ending   atomic.Bool // nobody is to wait for them any more
+
+	dozing  atomic.Bool   // the server is to ring, and looking is of no use meanwhile
+	relayed atomic.Bool   // the goroutine that looks for all reads, or is about to
+	relay   chan struct{} // holds one value: wakes it
 
 	reading  sync.Mutex // guards the fields below: whoever has it reads from lane, and hands out what has arrived
 	lane     *lane      // or nil
 	words    *Words     // beside it
 	answered bool       // the server has said whether it takes it
 	inbox    *inbox[replyHeader]
+	names    names
+	looks    bool       // there is a goroutine that looks for all
+	served   *pending   // whose the last reply was
+	alone    int        // how many replies in a row were for it
+	gathers  bool       // replies are gathered in found
+	found    []delivery // that are to be handed out
+	spread   int        // how many times that is to be done at once
+	slow     int        // what slow chains have cost
 
-	mu    sync.Mutex // guards the fields below; taken after reading, if both are
-	calls map[uint64]*pending
-	free  []*pending // that no call has
-	ended error      // why no call may begin any more; set once, before lost is closed
-}
-
-// A pending is a call that waits for its reply.
-type pending struct {
-	reply    chan Reply // holds one
-	progress atomic.Int64
+	mu       sync.Mutex // guards the fields below; taken after reading, if both are
+	calls    map[uint64]*pending
+	free     []*pending      // that no call has
+	ended    error           // why no call may begin any more; set once, before lost is closed
+	watch    *watch          // or nil
+	lastDone <-chan struct{} // of the last call's context
+	chain    []delivery      // that are handed out one after another
+	next     int             // of them
+	chained  bool            // the last call of the chain has not woken yet
 }
 
 // NewCaller begins to call over c, which it owns from then on. c's limit for frames becomes the limit for each argument
@@ -89,6 +100,8 @@ func NewCaller(c *Conn, options *CallOptions) *Caller {
 		verdict: orDefault(o.VerdictTimeout, DefaultVerdictTimeout),
 		lost:    make(chan struct{}),
 		calls:   make(map[uint64]*pending),
+		relay:   make(chan struct{}, 1),
+		alone:   aloneAfter,
 	}
 	caller.inbox = newInbox[replyHeader](caller.limit+ReplyAllowance, max(caller.limit+mostBegun*ReplyAllowance, DefaultMaxFrame))
 	caller.out = newOutbox(c, orDefault(o.OutputLimit, DefaultOutputLimit), caller.limit)
@@ -103,11 +116,23 @@ func NewCaller(c *Conn, options *CallOptions) *Caller {
 	return caller
 }
 
-// leaveRunning is the end of one of the two goroutines. The one that ends last tells.
+// enterRunning counts one more goroutine, and reports whether it may begin: not when all others have ended.
+func (c *Caller) enterRunning() bool {
+	for {
+		n := c.running.Load()
+		if n == 0 || c.running.CompareAndSwap(n, n+1) {
+			return n != 0
+		}
+	}
+}
+
+// leaveRunning is the end of one of the goroutines. The one that ends last tells.
 func (c *Caller) leaveRunning() {
 	if c.running.Add(-1) == 0 {
 		c.dropLane()
+		c.endWatch()
 		close(c.lost)
+		c.tellLost()
 	}
 }
 
@@ -133,18 +158,12 @@ func (c *Caller) Call(ctx context.Context, object uint64, method string, argumen
 		return Reply{}, fmt.Errorf("wire: call %s: %w", method, context.Cause(ctx))
 	}
 	call := c.last.Add(1)
-	m := &outMessage{call: call, payload: argument}
-	var err error
-	m.header, err = (&requestHeader{kindRequest, call, object, method, uint64(len(argument))}).MarshalMsg(m.memory[:0])
+	p, err := c.enter(ctx, call)
 	if err != nil {
 		return Reply{}, fmt.Errorf("wire: call %s: %w", method, err)
 	}
-	p, err := c.enter(call)
-	if err != nil {
-		return Reply{}, fmt.Errorf("wire: call %s: %w", method, err)
-	}
-	if err := c.out.addWaiting(ctx, m); err != nil {
-		c.settle(call)
+	if err := c.send(ctx, &requestHeader{kindRequest, call, object, method, uint64(len(argument))}, argument); err != nil {
+		c.leave(call)
 		return Reply{}, fmt.Errorf("wire: call %s: %w", method, err)
 	}
 	if c.beside.Load() {
@@ -154,26 +173,21 @@ func (c *Caller) Call(ctx context.Context, object uint64, method string, argumen
 	}
 	reply, err := c.await(ctx, call, p)
 	if err != nil {
-		c.settle(call)
+		c.leave(call)
 		return Reply{}, fmt.Errorf("wire: call %s: %w", method, err)
 	}
 	c.reuse(p)
 	return reply.result(ctx, method)
 }
 
-// await blocks until a call has its reply, or none can come.
-func (c *Caller) await(ctx context.Context, call uint64, p *pending) (Reply, error) {
-	if len(p.reply) != 0 {
-		return <-p.reply, nil
+// send sends a request, or queues it once there is room.
+func (c *Caller) send(ctx context.Context, h *requestHeader, argument []byte) error {
+	var memory [headerRoom]byte
+	header, err := h.MarshalMsg(memory[:0])
+	if err != nil || c.out.publish(header, argument) {
+		return err
 	}
-	select {
-	case reply := <-p.reply:
-		return reply, nil
-	case <-ctx.Done():
-		return c.giveUp(ctx, call, p)
-	case <-c.lost:
-		return c.lastReply(p)
-	}
+	return c.out.addWaiting(ctx, newMessage(h.Call, header, argument))
 }
 
 // Tell queues a call that has no reply. It is sent right before the next message of a Call, or by Close, and not before:
@@ -232,96 +246,7 @@ func checkCall(method string, argument []byte, limit int64) error {
 	return nil
 }
 
-// giveUp waits for the verdict over a call whose context has ended.
-func (c *Caller) giveUp(ctx context.Context, call uint64, p *pending) (Reply, error) {
-	cancel, _ := (&cancelHeader{kindCancel, call}).MarshalMsg(nil) // numbers always encode
-	if c.out.withdraw(call, cancel) {
-		return Reply{}, context.Cause(ctx)
-	}
-	timer := time.NewTimer(c.verdict)
-	defer timer.Stop()
-	for seen, arrived, patience := int64(0), c.frames.Load(), verdictPatience; ; {
-		select {
-		case reply := <-p.reply:
-			return reply, nil
-		case <-c.lost:
-			return c.lastReply(p)
-		case <-timer.C:
-			if now := p.progress.Load(); now > seen {
-				seen = now
-				timer.Reset(c.verdict)
-				continue
-			}
-			if now := c.frames.Load(); now != arrived && patience > 0 { // other replies are in front of it
-				arrived = now
-				patience--
-				timer.Reset(c.verdict)
-				continue
-			}
-			c.end(fmt.Errorf("%w: no verdict over a cancelled call within %v", ErrConnectionLost, c.verdict*time.Duration(1+verdictPatience-patience)))
-		}
-	}
-}
-
-// lastReply returns the reply that came just before the connection was lost, or why it was.
-func (c *Caller) lastReply(p *pending) (Reply, error) {
-	select {
-	case reply := <-p.reply:
-		return reply, nil
-	default:
-		return Reply{}, c.Err()
-	}
-}
-
-func (c *Caller) enter(call uint64) (*pending, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ended != nil {
-		return nil, c.ended
-	}
-	var p *pending
-	if last := len(c.free) - 1; last >= 0 {
-		p, c.free = c.free[last], c.free[:last]
-	} else {
-		p = &pending{reply: make(chan Reply, 1)}
-	}
-	c.calls[call] = p
-	c.waiting.Add(1)
-	return p, nil
-}
-
-// reuse keeps what a call has had, whose reply was taken, for another.
-func (c *Caller) reuse(p *pending) {
-	p.progress.Store(0)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.free) < mostFree {
-		c.free = append(c.free, p)
-	}
-}
-
-// mostFree is how many pendings a Caller keeps.
-const mostFree = 16
-
-// settle takes a call from those that wait for a reply, or returns nil if it is none.
-func (c *Caller) settle(call uint64) *pending {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	p := c.calls[call]
-	if p != nil {
-		delete(c.calls, call)
-		c.waiting.Add(-1)
-	}
-	return p
-}
-
-func (c *Caller) find(call uint64) *pending {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.calls[call]
-}
-
-// end makes both goroutines return; the first reason stays.
+// end makes all goroutines return; the first reason stays.
 func (c *Caller) end(why error) {
 	if errors.Is(why, io.EOF) {
 		why = errors.New("the peer closed it")
@@ -336,6 +261,7 @@ func (c *Caller) end(why error) {
 	why = c.ended
 	c.mu.Unlock()
 	c.ending.Store(true)
+	c.wakeLooking()
 	c.out.end(why)
 	_ = c.conn.Close() // it is over either way
 }

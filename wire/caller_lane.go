@@ -1,10 +1,6 @@
 package wire
 
-import (
-	"context"
-	"net"
-	"runtime"
-)
+import "net"
 
 // offerAfter is how many calls a Caller makes before it offers shared memory: what is short needs none.
 const offerAfter = 8
@@ -76,57 +72,10 @@ func (c *Caller) dropLane() {
 	}
 }
 
-// lookFor reads from shared memory for a caller, as long as that is worth it and nobody else does. When it returns,
-// somebody else will have the reply found, if it was not.
-func (c *Caller) lookFor(ctx context.Context, p *pending) {
-	if !c.reading.TryLock() {
-		return // who reads will hand it over, and look again before leaving
-	}
-	defer c.stopReading()
-	l := c.lane
-	if l == nil || !l.inward {
-		return
-	}
-	l.sleeping.Store(0)
-	for {
-		others := c.waiting.Load() - 1
-		if err := c.drain(); err != nil {
-			c.end(err)
-			return
-		}
-		if len(p.reply) == 0 && c.waiting.Load()-1 < others { // they have theirs, and may ask for more
-			runtime.Gosched()
-		}
-		if len(p.reply) != 0 || ctx.Err() != nil || !l.inward ||
-			!l.patience.Await(func() bool { return !l.in.empty() || c.ending.Load() }) || c.ending.Load() {
-			return
-		}
-	}
-}
-
-// stopReading ends reading. If calls wait, and nobody has begun to read, the server is to ring when it has a reply.
-func (c *Caller) stopReading() {
-	for {
-		asleep := c.lane == nil || !c.lane.inward || c.ending.Load()
-		if !asleep && c.waiting.Load() != 0 {
-			if asleep = c.lane.sleep(); !asleep {
-				if err := c.drain(); err != nil {
-					c.end(err)
-				}
-				continue
-			}
-		}
-		c.reading.Unlock()
-		if asleep || c.waiting.Load() == 0 || !c.reading.TryLock() {
-			return
-		}
-	}
-}
-
-// drain takes everything that is in the ring.
+// drain takes everything that is in the ring, or what is to be handed out at once of it.
 func (c *Caller) drain() error {
 	var buf []byte
-	for c.lane.inward {
+	for c.lane.inward && len(c.found) < mostAtOnce {
 		frame, found, err := c.lane.in.next(buf)
 		switch {
 		case err != nil:

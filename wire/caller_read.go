@@ -40,7 +40,7 @@ func (c *Caller) take(frame []byte) (kept bool, err error) {
 // takeReply takes a reply's first frame, and reports whether the frame now belongs to the call.
 func (c *Caller) takeReply(in *inbox[replyHeader], frame []byte) (kept bool, err error) {
 	var h replyHeader
-	payload, err := h.read(frame)
+	payload, err := h.read(frame, &c.names)
 	if err != nil {
 		return false, protocolError(err.Error())
 	}
@@ -67,19 +67,35 @@ func (c *Caller) takeSegment(in *inbox[replyHeader], frame []byte) error {
 	}
 }
 
+var errNoCall = protocolError("a reply to no call")
+
 func (c *Caller) deliver(h replyHeader, payload []byte) error {
+	reply := Reply{ReplyKind(h.Result), payload}
+	if c.gathers {
+		c.found = append(c.found, delivery{call: h.Call, notice: notice{reply: reply}})
+		return nil
+	}
 	p := c.settle(h.Call)
 	if p == nil {
-		return protocolError("a reply to no call")
+		return errNoCall
 	}
-	p.reply <- Reply{ReplyKind(h.Result), payload} // which has room: nobody else has settled it
+	c.noteServed(p)
+	p.notices <- notice{reply: reply} // which has room: nobody else has settled it
 	return nil
+}
+
+// noteServed notes whose a reply was.
+func (c *Caller) noteServed(p *pending) {
+	if p != c.served {
+		c.served, c.alone = p, 0
+	}
+	c.alone++
 }
 
 func (c *Caller) advance(call uint64) error {
 	p := c.find(call)
 	if p == nil {
-		return protocolError("a reply to no call")
+		return errNoCall
 	}
 	p.progress.Add(1)
 	return nil

@@ -54,6 +54,8 @@ type lane struct {
 	out        ringWriter
 	outward    bool           // what is written next follows what is in the ring
 	peerSleeps *atomic.Uint64 // the peer's
+	gathers    bool           // frames are published together
+	pending    int            // frames that are in the ring and not published
 }
 
 // newLane returns the client's or the server's end of memory of laneBytes.
@@ -86,7 +88,14 @@ func (l *lane) sleep() bool {
 	return false
 }
 
-// wake says that no bell is needed.
+// disarm says that no bell is needed, because somebody looks.
+func (l *lane) disarm() {
+	if l.sleeping.Load() != 0 {
+		l.sleeping.Store(0)
+	}
+}
+
+// wake says that no bell is needed any more.
 func (l *lane) wake() {
 	l.sleeping.Store(0)
 	l.patience.Woke()

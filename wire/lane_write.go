@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -74,6 +75,7 @@ func (c *Conn) publishLocked(frames [][]byte) bool {
 	case room == nil && l.outward:
 		l.outward = false
 		l.out.detour()
+		l.pending = 0
 		return false
 	case room == nil:
 		return false
@@ -85,11 +87,60 @@ func (c *Conn) publishLocked(frames [][]byte) bool {
 	for _, f := range frames {
 		room = room[copy(room, f):]
 	}
+	c.publishedLocked(l)
+	return true
+}
+
+// publishFrame puts a frame into the ring, where that is where the last one went and there is room, and reports whether it
+// did. What it leaves is for tryWrite.
+func (c *Conn) publishFrame(header, payload []byte) bool {
+	if !c.writeMu.TryLock() {
+		return false
+	}
+	l := c.lane.Load()
+	if l == nil || !l.outward || c.partial || c.broken != nil {
+		c.writeMu.Unlock()
+		return false
+	}
+	length := len(header) + len(payload)
+	room, err := l.out.reserve(shortHeader + length)
+	if err != nil {
+		c.broken = err
+	}
+	if room == nil {
+		c.writeMu.Unlock()
+		return false
+	}
+	binary.BigEndian.PutUint32(room, uint32(length))
+	copy(room[shortHeader+copy(room[shortHeader:], header):], payload)
+	if l.pending++; !l.gathers || l.pending >= mostPending {
+		c.publishedLocked(l)
+	}
+	c.writeMu.Unlock()
+	return true
+}
+
+// mostPending is how many frames are in the ring before they are published.
+const mostPending = 4
+
+// gather has frames published together, a few at a time, until it is called with false.
+func (c *Conn) gather(on bool) {
+	c.writeMu.Lock()
+	defer c.writeMu.Unlock()
+	if l := c.lane.Load(); l != nil {
+		if l.gathers = on; l.pending != 0 {
+			c.publishedLocked(l)
+		}
+	}
+}
+
+// publishedLocked lets the peer see what was put into the ring.
+func (c *Conn) publishedLocked(l *lane) {
 	l.out.publish()
+	l.pending = 0
 	if l.peerSleeps.Load() != 0 && l.peerSleeps.Swap(0) != 0 {
 		c.ringLocked()
 	}
-	return true
 }
 
 var (

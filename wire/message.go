@@ -91,7 +91,10 @@ type answerHeader struct {
 
 // read takes a request's header from its frame, and returns what follows. Unlike UnmarshalMsg it believes no length that
 // the frame does not bear out where int has 32 bits.
-func (h *requestHeader) read(frame []byte) (payload []byte, err error) {
+func (h *requestHeader) read(frame []byte, known *names) (payload []byte, err error) {
+	if payload, ok := h.readShort(frame, known); ok {
+		return payload, nil
+	}
 	r := Reader{rest: frame}
 	n := r.Array()
 	*h = requestHeader{messageKind(r.Uint()), r.Uint(), r.Uint(), r.Text(), r.Uint()}
@@ -99,7 +102,10 @@ func (h *requestHeader) read(frame []byte) (payload []byte, err error) {
 }
 
 // read is requestHeader.read for a reply.
-func (h *replyHeader) read(frame []byte) (payload []byte, err error) {
+func (h *replyHeader) read(frame []byte, known *names) (payload []byte, err error) {
+	if payload, ok := h.readShort(frame, known); ok {
+		return payload, nil
+	}
 	r := Reader{rest: frame}
 	n := r.Array()
 	*h = replyHeader{messageKind(r.Uint()), r.Uint(), r.Text(), r.Uint()}

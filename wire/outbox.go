@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -30,7 +31,17 @@ type outMessage struct {
 	payload []byte // what was not taken yet
 	size    int64  // bytes of the whole payload, if that takes several segments; else 0
 
-	memory [64]byte // for most headers
+	memory [headerRoom]byte // for most headers
+}
+
+// headerRoom is how many bytes most headers have at most.
+const headerRoom = 64
+
+// newMessage returns a message with a copy of its header.
+func newMessage(call uint64, header, payload []byte) *outMessage {
+	m := &outMessage{call: call, payload: payload}
+	m.header = append(m.memory[:0], header...)
+	return m
 }
 
 // An outbox is the bounded writer of one connection: it writes what is queued in batches, and a segment of each
@@ -40,6 +51,7 @@ type outbox struct {
 	limit int64         // bytes that may be waiting, in more than one message
 	stall time.Duration // for which a peer may read nothing while more than the limit is waiting; 0 is for ever
 	work  chan struct{} // holds one value when there may be something to write
+	quiet atomic.Bool   // nothing is queued, and what is small goes through shared memory; not while held
 
 	mu      sync.Mutex // guards the fields below
 	urgent  [][]byte   // whole payloads of frames that overtake the messages
@@ -92,6 +104,7 @@ func (o *outbox) addLocked(m *outMessage) error {
 	if o.closed != nil {
 		return o.closed
 	}
+	o.quiet.Store(false)
 	if len(m.payload) > segmentSize {
 		m.size = int64(len(m.payload))
 		o.large = append(o.large, m)
@@ -157,23 +170,26 @@ func (o *outbox) addWaiting(ctx context.Context, m *outMessage) error {
 // awaitRoom waits until no more than the limit is waiting, or the outbox is closed, and returns why in that case. It ends
 // hold if it has to wait, or keep is false.
 func (o *outbox) awaitRoom(keep bool) error {
-	for {
+	for !o.quiet.Load() {
 		o.mu.Lock()
+		idle := o.shared && o.offer == nil && len(o.told) == 0 && !o.writing && o.emptyLocked()
 		room, err := o.fullLocked(), o.closed
 		switch {
 		case room != nil && o.held:
 			o.held = false
 			o.signal()
-		case room == nil && !keep:
+		case room == nil && (idle || !keep):
 			o.held = false
 			o.flushLocked()
 		}
+		o.quiet.Store(idle && err == nil)
 		o.mu.Unlock()
 		if room == nil {
 			return err
 		}
 		<-room
 	}
+	return nil
 }
 
 // fullLocked returns nil when there is room, or no use in waiting for it, and else what is closed when there may be some.
@@ -208,6 +224,7 @@ func (o *outbox) overtake(frame []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed == nil {
+		o.quiet.Store(false)
 		o.urgent = append(o.urgent, frame)
 		o.signal()
 	}
@@ -227,6 +244,7 @@ func (o *outbox) offerFile(file *os.File) bool {
 	if o.closed != nil {
 		return false
 	}
+	o.quiet.Store(false)
 	o.offer = file
 	o.signal()
 	return true
@@ -239,6 +257,7 @@ func (o *outbox) tell(frame []byte) error {
 	if o.closed != nil {
 		return o.closed
 	}
+	o.quiet.Store(false)
 	o.told = append(o.told, frame)
 	return nil
 }
@@ -249,6 +268,7 @@ func (o *outbox) withdraw(call uint64, cancel []byte) (whole bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if whole = o.withdrawLocked(call); !whole && o.closed == nil {
+		o.quiet.Store(false)
 		o.urgent = append(o.urgent, cancel)
 		o.signal()
 	}
@@ -285,6 +305,7 @@ func (o *outbox) endLocked(err error) {
 		return
 	}
 	o.closed = err
+	o.quiet.Store(false)
 	if o.watch != nil {
 		o.watch.Stop()
 	}

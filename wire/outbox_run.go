@@ -71,6 +71,9 @@ func (o *outbox) wrote() {
 
 // hold keeps the writing goroutine asleep, because its caller will soon call awaitRoom.
 func (o *outbox) hold() {
+	if o.quiet.Load() {
+		return
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.held = true
@@ -96,6 +99,23 @@ func (o *outbox) flushLocked() {
 			return
 		}
 	}
+}
+
+// publish puts a message into shared memory, if it is small and nothing is in front of it, and reports whether it did.
+func (o *outbox) publish(header, payload []byte) bool {
+	if shortHeader+len(header)+len(payload) > largestRecord {
+		return false
+	}
+	if o.quiet.Load() {
+		return o.conn.publishFrame(header, payload)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.shared || o.closed != nil || o.writing || o.offer != nil || len(o.told) != 0 || !o.emptyLocked() {
+		return false
+	}
+	o.quiet.Store(!o.held)
+	return o.conn.publishFrame(header, payload)
 }
 
 // directLocked reports whether what is to be written now is for flushLocked.

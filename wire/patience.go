@@ -49,7 +49,7 @@ func (p *Patience) Await(ready func() bool) bool {
 		}
 	}
 	begun := clock()
-	if p.off || begun < p.until {
+	if !p.willing(begun) {
 		return false
 	}
 	if int(looking.Add(1)) > runtime.GOMAXPROCS(0) {
@@ -81,6 +81,9 @@ func (p *Patience) Await(ready func() bool) bool {
 		last = now
 	}
 }
+
+// willing reports whether await would look for a while.
+func (p *Patience) willing(now int64) bool { return !p.off && now >= p.until }
 
 func (p *Patience) found() {
 	p.misses = 0

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 )
 
 // A Request is one call, as a Handler sees it. It is answered exactly once: later answers are ignored. Its methods are safe
@@ -17,8 +18,11 @@ type Request struct {
 	call    uint64
 	refused bool // it is one too many, and cannot wait
 
+	answered atomic.Bool
+	kept     atomic.Bool // something below, or the server, has to do with it; set before answered is looked at
+
 	// Guarded by the server's lock.
-	answered  bool
+	active    bool // it is among the server's; not changed once it is answered
 	cancelled bool
 	onCancel  func()
 	ctx       context.Context // nil until somebody wants it
@@ -60,8 +64,9 @@ func (r *Request) Context() context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r.ctx == nil {
+		r.kept.Store(true)
 		r.ctx, r.cancel = context.WithCancel(s.ctx)
-		if r.cancelled || r.answered {
+		if r.cancelled || r.answered.Load() {
 			r.cancel()
 		}
 	}
@@ -76,8 +81,9 @@ func (r *Request) Context() context.Context {
 func (r *Request) OnCancel(fn func()) {
 	s := r.server
 	s.mu.Lock()
+	r.kept.Store(true)
 	r.onCancel = fn
-	cancelled := r.cancelled && !r.answered
+	cancelled := r.cancelled && !r.answered.Load()
 	s.mu.Unlock()
 	if cancelled {
 		fn()
@@ -85,11 +91,7 @@ func (r *Request) OnCancel(fn func()) {
 }
 
 // Answered reports whether the request was answered.
-func (r *Request) Answered() bool {
-	r.server.mu.Lock()
-	defer r.server.mu.Unlock()
-	return r.answered
-}
+func (r *Request) Answered() bool { return r.answered.Load() }
 
 // Cancelled reports whether the caller has given up or its connection is ending. It is for handlers that are about to
 // hand something over, and does not replace OnCancel.
@@ -132,25 +134,45 @@ func (r *Request) AnswerWith(compose func() Reply) {
 
 // settle takes the right to answer, and reports whether it was still to be had.
 func (r *Request) settle() bool {
+	if r.answered.Swap(true) {
+		return false
+	}
+	if !r.kept.Load() { // as for most that are answered at once
+		return true
+	}
 	s := r.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r.answered {
-		return false
-	}
-	r.answered, r.onCancel = true, nil
+	r.onCancel = nil
 	if r.cancel != nil {
 		r.cancel()
 	}
-	if s.active[r.call] == r {
+	if r.active {
 		delete(s.active, r.call)
+		s.waiting.Add(-1)
 	}
 	return true
 }
 
+// await makes the request one that is active, unless it was answered.
+func (r *Request) await() {
+	s := r.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.kept.Store(true)
+	if !r.answered.Load() {
+		r.active = true
+		s.active[r.call] = r
+		s.waiting.Add(1)
+		s.unanswered.Add(1)
+	}
+}
+
 // send sends the answer.
 func (r *Request) send(reply Reply) {
-	defer r.server.unanswered.Done()
+	if r.active {
+		defer r.server.unanswered.Done()
+	}
 	if r.Told() {
 		return
 	}
@@ -166,7 +188,7 @@ func (r *Request) send(reply Reply) {
 func (r *Request) giveUp() {
 	s := r.server
 	s.mu.Lock()
-	fn, answered, awaited := r.onCancel, r.answered, r.ctx != nil
+	fn, answered, awaited := r.onCancel, r.answered.Load(), r.ctx != nil
 	r.cancelled = true
 	if r.cancel != nil {
 		r.cancel()
@@ -208,10 +230,10 @@ func (s *server) answer(call uint64, reply Reply) error {
 		reply = Reply{Unserializable, AppendError(nil, fmt.Errorf("the result cannot be sent: %w", err))}
 		size = int64(len(reply.Payload))
 	}
-	m := &outMessage{call: call, payload: reply.Payload}
-	var err error
-	if m.header, err = (&replyHeader{kindReply, call, string(reply.Kind), uint64(size)}).MarshalMsg(m.memory[:0]); err != nil {
+	var memory [headerRoom]byte
+	header, err := (&replyHeader{kindReply, call, string(reply.Kind), uint64(size)}).MarshalMsg(memory[:0])
+	if err != nil || s.out.publish(header, reply.Payload) {
 		return err
 	}
-	return s.out.add(m)
+	return s.out.add(newMessage(call, header, reply.Payload))
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -54,6 +55,10 @@ type server struct {
 	lane  *lane  // or nil
 	early []byte // a frame of the socket whose turn has not come
 	gone  error  // why nothing comes over the socket any more
+	names names
+	begun bool // a call that was not answered at once, since other goroutines could run
+
+	waiting atomic.Int64 // calls that are active
 
 	mu     sync.Mutex // guards the fields below, and those of requests
 	active map[uint64]*Request
@@ -172,7 +177,7 @@ func (s *server) read(in *inbox[requestHeader]) error {
 // takeRequest takes a request's first frame, and reports whether the frame now belongs to a handler.
 func (s *server) takeRequest(in *inbox[requestHeader], frame []byte) (kept bool, err error) {
 	var h requestHeader
-	payload, err := h.read(frame)
+	payload, err := h.read(frame, &s.names)
 	if err != nil {
 		return false, protocolError(err.Error())
 	}
@@ -214,26 +219,28 @@ func (s *server) takeCancel(in *inbox[requestHeader], frame []byte) error {
 
 // start carries out a request that is whole.
 func (s *server) start(h requestHeader, argument []byte) error {
-	s.mu.Lock()
-	known, full := s.active[h.Call] != nil, len(s.active) >= s.maxCalls
-	s.mu.Unlock()
-	if known {
-		return protocolError("two calls have the same number")
+	full := false
+	if s.waiting.Load() != 0 {
+		s.mu.Lock()
+		known := s.active[h.Call] != nil
+		full = len(s.active) >= s.maxCalls
+		s.mu.Unlock()
+		if known {
+			return protocolError("two calls have the same number")
+		}
 	}
 	r := &Request{
 		Object: h.Object, Method: h.Method, Argument: argument,
 		server: s, call: h.Call, refused: full || h.Call == told,
 	}
-	s.unanswered.Add(1)
 	r.carryOut(s.handler)
-	s.mu.Lock()
-	waits := !r.answered
-	if waits && !r.refused {
-		s.active[h.Call] = r
-	}
-	s.mu.Unlock()
-	if waits && r.refused {
+	switch {
+	case r.Answered():
+	case r.refused:
 		r.giveUp()
+	default:
+		s.begun = true
+		r.await()
 	}
 	return nil
 }

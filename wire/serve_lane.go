@@ -1,6 +1,9 @@
 package wire
 
-import "net"
+import (
+	"net"
+	"runtime"
+)
 
 // welcomeMemory prepares for an offer of shared memory, if one is welcome.
 func (s *server) welcomeMemory(welcome bool) {
@@ -94,6 +97,10 @@ func (s *server) receive(buf []byte) ([]byte, error) {
 // await returns when there may be something in the ring, which was empty.
 func (s *server) await() error {
 	l := s.lane
+	if s.begun { // by a goroutine, perhaps
+		s.begun = false
+		runtime.Gosched()
+	}
 	switch {
 	case s.gone != nil:
 		return s.gone
