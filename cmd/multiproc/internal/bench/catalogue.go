@@ -16,7 +16,7 @@ func calls() []Workload {
 			pythonDoes("call", 1),
 		}},
 		{"calls8", "calls on a shared value, 8 callers at once", thousands, 8000, []system{
-			{name: product, prepare: productCalls(callers)},
+			{name: product, times: 8, prepare: productCalls(callers)},
 			{name: "socket", prepare: socketCalls(callers)},
 			{name: netrpc, peer: netrpc, prepare: rpcCalls(callers)},
 			pythonDoes("calls8", 1),
