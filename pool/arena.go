@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"slices"
+
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 // An arena is memory that a link shares with its worker for payloads that are too large for the rings: one half for
@@ -68,6 +70,10 @@ type pieces []piece
 
 // alignPiece keeps payloads in pages of their own.
 const alignPiece = 4 << 10
+
+// leadSize is what is left free before the encoding of large bytes, so that the bytes themselves, behind their header, begin
+// with a cache line: copying anything else takes twice as long.
+const leadSize = 64 - wire.BytesHeader
 
 // take finds the lowest place for size bytes below limit.
 func (p *pieces) take(size, limit int) (piece, bool) {

@@ -27,12 +27,20 @@ func (t *task) encoded() []byte {
 	return append(wire.AppendBytesHeader(make([]byte, 0, t.encodedSize()), len(t.arg)), t.arg...)
 }
 
+// lead is how much of its place in the arena a task's argument leaves free.
+func (t *task) lead() int {
+	if t.raw {
+		return leadSize
+	}
+	return 0
+}
+
 // berth finds a place in the arena for a large argument. It is called with l.mu held.
 func (l *link) berth(t *task) (piece, bool) {
 	if l.arena == nil || l.trimming {
 		return piece{}, false
 	}
-	return l.outgoing.take(t.encodedSize(), len(l.arena.args))
+	return l.outgoing.take(t.lead()+t.encodedSize(), len(l.arena.args))
 }
 
 // isLarge reports whether a task is too large for the ring.
@@ -54,12 +62,13 @@ func (l *link) isSecond(t *task) bool {
 
 // ship copies a large argument to its place in the arena, and says in its record where that is.
 func (l *link) ship(t placement) {
-	half := l.arena.args[t.piece.at : t.piece.at : t.piece.at+t.piece.size]
+	at := t.piece.at + t.lead()
+	half := l.arena.args[at : at : t.piece.at+t.piece.size]
 	if t.raw {
 		half = wire.AppendBytesHeader(half, len(t.arg))
 	}
 	_ = append(half, t.arg...)
-	_ = wherePiece(t.room[:0], uint64(t.piece.at), uint64(t.piece.size))
+	_ = wherePiece(t.room[:0], uint64(at), uint64(t.encodedSize()))
 	l.idlesLocked()
 }
 

@@ -81,6 +81,51 @@ func TestLargeArgumentIsTheCallersAgain(t *testing.T) {
 	}
 }
 
+// So may a sequence that has yielded it, at its next step.
+func TestLargeInputIsTheSequencesAgain(t *testing.T) {
+	p := newPool(t, &pool.Options{Workers: 1})
+	busy, err := sleeps.ApplyAsync(t.Context(), p, 50*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const inputs, size = 5, 300_000
+	buffer := make([]byte, size)
+	i := 0
+	for got, err := range echo.IMap(t.Context(), p, func(yield func([]byte) bool) {
+		for i := range inputs {
+			copy(buffer, patterned(size, i))
+			if !yield(buffer) {
+				return
+			}
+		}
+		clear(buffer)
+	}).All() {
+		if err != nil || !bytes.Equal(got, patterned(size, i)) {
+			t.Fatalf("result %d is not of its input: %v", i, err)
+		}
+		i++
+	}
+	if _, err := get(t, busy); err != nil || i != inputs {
+		t.Fatal(err, i)
+	}
+}
+
+// Large payloads of a Map that does not pack its tasks arrive too, and one that is too large fails alone.
+func TestLargePayloadsWithDeadlinesArrive(t *testing.T) {
+	p := newPool(t, &pool.Options{Workers: 1, MaxPayload: 1 << 20})
+	payloads := [][]byte{patterned(300_000, 0), patterned(1<<20, 1), patterned(100, 2), patterned(500_000, 3)}
+	mapped, err := echo.WithTimeout(time.Minute).Map(t.Context(), p, payloads)
+	var failed *pool.MapError
+	if !errors.As(err, &failed) || len(failed.Failed) != 1 || failed.Failed[0].Index != 1 || !errors.Is(err, pool.ErrTaskTooLarge) {
+		t.Fatalf("got %v", err)
+	}
+	for _, i := range []int{0, 2, 3} {
+		if !bytes.Equal(mapped[i], payloads[i]) {
+			t.Errorf("payload %d came back as %d bytes", i, len(mapped[i]))
+		}
+	}
+}
+
 // A large string, a large error and large values of other types arrive too.
 func TestLargeValuesOfOtherTypesArrive(t *testing.T) {
 	p := newPool(t, &pool.Options{Workers: 1})

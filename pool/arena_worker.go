@@ -66,12 +66,17 @@ func (w *worker) land(head, body []byte, kind uint32) (told bool, err error) {
 	for taken := w.shared.word(wordLargeTaken).Load(); s.taken < taken && s.order.len() > 0; s.taken++ {
 		s.used.give(s.order.popFront())
 	}
-	at, ok := s.used.take(len(head)+len(body), len(w.arena.results))
+	lead := 0
+	if len(head) > 0 {
+		lead = leadSize
+	}
+	place, ok := s.used.take(lead+len(head)+len(body), len(w.arena.results))
 	if !ok {
 		return false, nil
 	}
-	s.order.pushBack(at)
-	_ = append(append(w.arena.results[at.at:at.at:at.at+at.size], head...), body...)
+	s.order.pushBack(place)
+	at, end := place.at+lead, place.at+place.size
+	_ = append(append(w.arena.results[at:at:end], head...), body...)
 	var where [pieceSize]byte
-	return true, w.send(nil, wherePiece(where[:0], uint64(at.at), uint64(at.size)), kind|resultArena)
+	return true, w.send(nil, wherePiece(where[:0], uint64(at), uint64(end-at)), kind|resultArena)
 }

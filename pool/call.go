@@ -59,7 +59,6 @@ func (f *Function[A, R]) Map(ctx context.Context, p Runner, inputs []A) ([]R, er
 	if err != nil {
 		return nil, err
 	}
-	m.job.borrows = m.job.local
 	f.feed(ctx, m, inputs)
 	p.end()
 	return m.result.Get(context.WithoutCancel(ctx))
@@ -67,7 +66,7 @@ func (f *Function[A, R]) Map(ctx context.Context, p Runner, inputs []A) ([]R, er
 
 // MapAsync is Map without the wait for its end: it blocks for a Hosted's manager alone, at most until ctx ends. A
 // goroutine, for which the pool's Shutdown and Close wait, reads inputs until the last task is in the pool's
-// queue: leave the slice unchanged until the result is there. Errors: why the pool takes no task at all.
+// queue: leave the slice, and what is in it, unchanged until the result is there. Errors: why the pool takes no task at all.
 func (f *Function[A, R]) MapAsync(ctx context.Context, p Runner, inputs []A) (*AsyncResult[[]R], error) {
 	m, err := f.newMap(ctx, p, len(inputs))
 	if err != nil {

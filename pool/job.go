@@ -55,7 +55,7 @@ type task struct {
 	index int
 	run   int // of a run: how many tasks it has, the first at index, and arg those of all; 0 for a task that travels alone
 	arg   []byte
-	raw   bool // arg is not encoded: it is a large []byte of the caller's, who waits for the task
+	raw   bool // arg is not encoded: it is a large []byte, the caller's where the job borrows
 }
 
 // outcome is how a task ended. A value lies in memory that is reused: a sink decodes or copies it.

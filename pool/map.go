@@ -37,6 +37,7 @@ func (f *Function[A, R]) newMap(ctx context.Context, p Runner, tasks int) (*mapJ
 	}
 	j := f.newJob(ctx, p, false)
 	m := &mapJob[R]{job: j, codec: f.results, result: newAsyncResult[[]R](j), values: make([]R, tasks)}
+	j.borrows = j.local
 	m.left.Store(int64(tasks))
 	j.sink = m
 	j.watch()
@@ -60,16 +61,15 @@ func (f *Function[A, R]) feed(ctx context.Context, m *mapJob[R], inputs []A) {
 	for at := 0; at < len(inputs); {
 		tasks = tasks[:0]
 		var buffer []byte
-		for at < len(inputs) && len(tasks) < batch && len(buffer) < feedBytes {
-			start := len(buffer)
-			encoded, err := encode(ctx, m.job, f.args, at, buffer, &inputs[at])
+		for size := 0; at < len(inputs) && len(tasks) < batch && size < feedBytes; at++ {
+			t, encoded, err := f.encodeTask(ctx, m.job, at, buffer, &inputs[at])
 			if err != nil {
 				m.settle(at, outcome{kind: Failed, err: err})
-			} else {
-				buffer = encoded
-				tasks = append(tasks, task{job: m.job, index: at, arg: buffer[start:len(buffer):len(buffer)]})
+				continue
 			}
-			at++
+			buffer = encoded
+			tasks = append(tasks, t)
+			size += len(t.arg)
 		}
 		if err := m.job.pool.submit(ctx, tasks); err != nil {
 			for _, t := range tasks {

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"bytes"
 	"context"
 	"unsafe"
 
@@ -8,9 +9,13 @@ import (
 )
 
 // encodeTask makes a task of an argument, encoded behind what slab has. It returns the slab as it is then. A small one of
-// a job whose tasks may travel as runs is a run of one, which others may join.
+// a job whose tasks may travel as runs is a run of one, which others may join. Large bytes are encoded on their way: here
+// they are kept, or copied where the caller may change them.
 func (f *Function[A, R]) encodeTask(ctx context.Context, j *job, index int, slab []byte, arg *A) (task, []byte, error) {
-	if b, ok := f.args.Bytes(arg); ok && j.borrows && len(b) > rawLeast && int64(len(b)) <= j.pool.settings().MaxPayload-wire.BytesHeader {
+	if b, ok := f.args.Bytes(arg); ok && j.local && len(b) > rawLeast && int64(len(b)) <= j.pool.settings().MaxPayload-wire.BytesHeader {
+		if !j.borrows {
+			b = bytes.Clone(b)
+		}
 		return task{job: j, index: index, arg: b, raw: true}, slab, nil
 	}
 	start := len(slab)
