@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"bytes"
 	"encoding/binary"
 	"time"
 
@@ -103,7 +102,7 @@ func (l *link) returnResults() {
 // keep copies a payload that the worker may change, unless it is a value for a job that reads such, which may be nil.
 func (a *answer) keep(j *job) {
 	if a.shared && (a.kind != resultValue || j == nil || !j.shares) {
-		a.payload, a.shared = bytes.Clone(a.payload), false
+		a.payload, a.shared = wire.CloneBytes(a.payload), false
 	}
 }
 

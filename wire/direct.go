@@ -197,7 +197,7 @@ func readBytes(src []byte) ([]byte, []byte, error) {
 	if err != nil {
 		return nil, src, err
 	}
-	return cloneBytes(view), rest, nil
+	return CloneBytes(view), rest, nil
 }
 
 func readString(src []byte) (string, []byte, error) {

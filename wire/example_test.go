@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -125,4 +126,13 @@ func ExampleListener() {
 	frame, err := conn.ReadFrame(nil)
 	fmt.Printf("%s %v %v\n", frame, err, <-sent)
 	// Output: a frame <nil> <nil>
+}
+
+// Many bytes are copied faster than by append, above all into memory that the process has yet to get from the system.
+func ExampleCloneBytes() {
+	frame := bytes.Repeat([]byte("payload "), 1<<17)
+	kept := wire.CloneBytes(frame)
+	clear(frame) // as if another was read into it
+	fmt.Printf("%d bytes: %s...\n", len(kept), kept[:7])
+	// Output: 1048576 bytes: payload...
 }

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"encoding/binary"
 	"reflect"
 	"unsafe"
@@ -33,17 +32,9 @@ func (c *Codec[T]) DecodeShared(src []byte, v *T) error {
 		var head [BytesHeader]byte
 		copy(head[:], src)
 		if body := src[BytesHeader:]; len(body) > 0 && head[0] == bin32 && uint64(binary.BigEndian.Uint32(head[1:])) == uint64(len(body)) {
-			*(*[]byte)(unsafe.Pointer(v)) = bytes.Clone(body)
+			*(*[]byte)(unsafe.Pointer(v)) = CloneBytes(body)
 			return nil
 		}
 	}
-	return c.Decode(bytes.Clone(src), v)
-}
-
-// cloneBytes copies bytes, without clearing the copy first. It keeps nil and empty apart.
-func cloneBytes(view []byte) []byte {
-	if len(view) == 0 {
-		return []byte{}
-	}
-	return append([]byte(nil), view...)
+	return c.Decode(CloneBytes(src), v)
 }
