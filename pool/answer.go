@@ -3,6 +3,8 @@ package pool
 import (
 	"errors"
 	"time"
+
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 // answer publishes what became of a task. From then on the link finds it, whatever happens to this process.
@@ -83,7 +85,8 @@ func (w *worker) awaitRoom(wait time.Duration) (time.Duration, error) {
 // await returns when there may be a task, or with false when the worker is to end. It looks for a while before
 // it sleeps, if that has been worth it lately.
 func (w *worker) await() bool {
-	if w.patience.Await(func() bool { return !w.tasks.empty() || w.stopping.Load() }) {
+	ready := func() bool { return !w.tasks.empty() || w.stopping.Load() }
+	if w.patience.Await(ready) || w.bulky && w.linger.Await(ready) {
 		return true
 	}
 	sleeps := w.shared.word(wordWorkerSleeps)
@@ -93,12 +96,18 @@ func (w *worker) await() bool {
 		return true
 	}
 	w.patience.Sleep()
+	w.linger.Sleep()
 	leave := w.litter.idle()
 	frame, err := w.data.ReadFrame(nil)
 	leave()
 	w.patience.Woke()
+	w.linger.Woke()
 	if len(frame) > 0 {
 		w.early = frame
 	}
 	return err == nil
 }
+
+// lingering is patience with large payloads: one end copies for longer than a wake takes while the other has nothing to do,
+// and who is woken often gets the processor of who has woken him, and waits for that.
+var lingering = wire.Patience{Limit: 300 * time.Microsecond}

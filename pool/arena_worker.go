@@ -62,6 +62,7 @@ func (w *worker) land(head, body []byte, kind uint32) (told bool, err error) {
 	if w.arena == nil {
 		return false, nil
 	}
+	w.bulky = true
 	s := &w.sending
 	for taken := w.shared.word(wordLargeTaken).Load(); s.taken < taken && s.order.len() > 0; s.taken++ {
 		s.used.give(s.order.popFront())

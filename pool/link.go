@@ -23,6 +23,8 @@ type link struct {
 	arena      *arena // for large payloads; nil for none
 	large      uint64 // results in the arena that were taken, and those whose settling the worker was told; of serve alone
 	largeTold  uint64
+	largeSeen  uint64 // how many had been taken when it last waited
+	linger     wire.Patience
 	data       *wire.Conn    // doorbells (empty frames) and large payloads, both ways
 	moved      *meter        // counts the bytes of data
 	control    *wire.Conn    // orders to the worker
@@ -115,7 +117,7 @@ type placement struct {
 
 func newLink(p *Pool, process *spawn.Process, s *shared, a *arena, data, control *os.File) (*link, error) {
 	l := &link{
-		pool: p, process: process, shared: s, arena: a, target: 1, patience: max(p.options.Grace, stallTime),
+		pool: p, process: process, shared: s, arena: a, target: 1, patience: max(p.options.Grace, stallTime), linger: lingering,
 		taken: make(chan struct{}), vacated: make(chan struct{}),
 		tasks:   ringWriter{ring: s.tasks(), tail: s.word(wordTaskTail), head: s.word(wordTaskHead)},
 		results: ringReader{ring: s.results(), tail: s.word(wordResultTail), head: s.word(wordResultHead)},
@@ -140,31 +142,35 @@ func newLink(p *Pool, process *spawn.Process, s *shared, a *arena, data, control
 // fill sends what waits in the queue, as far as the link may send ahead. A link that takes nothing has been
 // found idle, or will look again by itself.
 func (l *link) fill() {
-	l.mu.Lock()
-	wake := false
-	if !l.leaving && l.retiring == "" && !l.streaming && !l.trimming && l.condemned == nil && l.fault == nil {
-		wake = l.sendLocked()
-	}
-	l.mu.Unlock()
-	if wake {
-		_ = l.data.WriteFrame() // a worker that is gone is noticed by serve
+	for more := true; more; {
+		wake := false
+		more = false
+		l.mu.Lock()
+		if !l.leaving && l.retiring == "" && !l.streaming && !l.trimming && l.condemned == nil && l.fault == nil {
+			wake, more = l.sendLocked()
+		}
+		l.mu.Unlock()
+		if wake {
+			_ = l.data.WriteFrame() // a worker that is gone is noticed by serve
+		}
 	}
 }
 
-// sendLocked moves tasks from the queue into the ring. It reports whether the worker must be woken.
-func (l *link) sendLocked() (wake bool) {
+// sendLocked moves tasks from the queue into the ring, the last of which alone may be large, as the worker begins that one
+// while the next is copied. It reports whether the worker must be woken, and whether to call it again.
+func (l *link) sendLocked() (wake, more bool) {
 	room, spare := l.target-l.aloft, 2-l.aloft
 	if most := l.pool.options.MaxTasksPerChild; most > 0 {
 		room, spare = min(room, most-l.sent), min(spare, most-l.sent)
 	}
 	if room <= 0 && spare <= 0 {
-		return false
+		return false, false
 	}
 	if err := l.pool.take(l, room, spare); err != nil {
 		l.blameLocked(err)
 	}
 	if len(l.placed) == 0 {
-		return false
+		return false, false
 	}
 	if l.flight.len() == 0 {
 		l.since, l.fresh = clock(), true
@@ -195,6 +201,7 @@ func (l *link) sendLocked() (wake bool) {
 		switch {
 		case t.piece.size > 0:
 			l.ship(t)
+			more = true
 		case t.large:
 			l.streaming = true
 			arg := t.encoded()
@@ -213,7 +220,7 @@ func (l *link) sendLocked() (wake bool) {
 	l.tasks.publish()
 	l.armLocked(tickEvery)
 	// What is streamed wakes the worker too, and a doorbell would have to wait behind it.
-	return !l.streaming && l.shared.word(wordWorkerSleeps).CompareAndSwap(1, 0)
+	return !l.streaming && l.shared.word(wordWorkerSleeps).CompareAndSwap(1, 0), more
 }
 
 // stream writes a large argument, behind the record that announces it. The worker reads it when it has come to its record.
@@ -272,7 +279,7 @@ func (p *Pool) take(l *link, room, spare int) error {
 			l.runsPlaced++
 		}
 		l.placed = append(l.placed, placement{task: t, room: place, large: large, attempt: attempt, piece: at})
-		if large && !shipped {
+		if large {
 			break
 		}
 	}

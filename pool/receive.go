@@ -61,9 +61,15 @@ func (l *link) blameIfBroken(err error) {
 }
 
 // wait returns when there may be something to take, or with false when the worker is gone. While results
-// come faster than one at a time it looks again after a nap, which spares the worker a system call for each.
+// come faster than one at a time it looks again after a nap, which spares the worker a system call for each. Large ones take
+// longer than that call.
 func (l *link) wait(taken int) bool {
-	if taken > 1 && l.busy() {
+	bulky := l.large != l.largeSeen
+	l.largeSeen = l.large
+	switch {
+	case bulky && l.busy() && l.linger.Await(func() bool { return !l.results.empty() }):
+		return true
+	case !bulky && taken > 1 && l.busy():
 		return l.nap()
 	}
 	sleeps := l.shared.word(wordLinkSleeps)
@@ -74,7 +80,9 @@ func (l *link) wait(taken int) bool {
 	}
 	l.parked.Store(true)
 	defer l.parked.Store(false)
+	l.linger.Sleep()
 	frame, err := l.readFrame()
+	l.linger.Woke()
 	if len(frame) > 0 {
 		l.early = frame
 	}

@@ -40,6 +40,8 @@ type worker struct {
 	output   []byte // the encoded result
 	early    []byte // a large argument that came before its record was looked at
 	patience wire.Patience
+	linger   wire.Patience
+	bulky    bool // the last task had a large argument or result
 	litter   litter
 	running  int    // while user code runs in loop's goroutine: the size of its record, else 0
 	batch    *batch // the run that is under way, if one is
@@ -103,7 +105,8 @@ func newWorker(ctx context.Context, files []*os.File, largest int64) (*worker, e
 		return nil, joinClose(err, files...)
 	}
 	w := &worker{
-		ctx: ctx, shared: s, largest: largest,
+		linger: lingering,
+		ctx:    ctx, shared: s, largest: largest,
 		tasks:   ringReader{ring: s.tasks(), tail: s.word(wordTaskTail), head: s.word(wordTaskHead)},
 		results: ringWriter{ring: s.results(), tail: s.word(wordResultTail), head: s.word(wordResultHead)},
 	}
@@ -223,6 +226,7 @@ func (w *worker) take(r record) error {
 		}
 		repeats, arg = int32(binary.NativeEndian.Uint64(arg)-1), arg[attemptSize:]
 	}
+	w.bulky = r.meta&(flagArena|flagLarge) != 0
 	if r.meta&flagArena != 0 {
 		var err error
 		if arg, err = w.largeArgument(arg); err != nil {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -12,6 +13,9 @@ import (
 //
 // The zero value is ready for use. It belongs to one goroutine at a time.
 type Patience struct {
+	// Limit is how long one look takes at most; 0 means 50 µs. A sleep is short up to twice that.
+	Limit time.Duration
+
 	misses  int
 	off     bool
 	asleep  int64 // when the last sleep began, or 0
@@ -20,12 +24,11 @@ type Patience struct {
 }
 
 const (
-	lookTime     = 50 * time.Microsecond
+	lookTime     = 50 * time.Microsecond // the default Limit
 	looksAtOnce  = 40   // between two yields to other threads
 	othersEvery  = 8    // yields, after which other goroutines may run
 	mostYields   = 2000 // where the clock stands still, as in a test
 	mostMisses   = 4
-	shortSleep   = 100 * time.Microsecond
 	lostTime     = 500 * time.Microsecond // a yield that took longer has lost the processor
 	leastPenalty = 10 * time.Millisecond
 	mostPenalty  = time.Second
@@ -39,8 +42,8 @@ var clockBase = time.Now()
 // clock returns nanoseconds since the process has started.
 func clock() int64 { return int64(time.Since(clockBase)) }
 
-// Await looks until ready returns true, for as long as that is worth it, and reports whether it did. It blocks for some 50 µs
-// at most, or until it has the processor again.
+// Await looks until ready returns true, for as long as that is worth it, and reports whether it did. It blocks for little
+// more than Limit, or until it has the processor again.
 func (p *Patience) Await(ready func() bool) bool {
 	for range looksAtOnce {
 		if ready() {
@@ -74,13 +77,15 @@ func (p *Patience) Await(ready func() bool) bool {
 				return true
 			}
 		}
-		if now-begun > int64(lookTime) || round == mostYields {
+		if now-begun > int64(p.limit()) || round == mostYields {
 			p.missed()
 			return false
 		}
 		last = now
 	}
 }
+
+func (p *Patience) limit() time.Duration { return cmp.Or(p.Limit, lookTime) }
 
 // willing reports whether await would look for a while.
 func (p *Patience) willing(now int64) bool { return !p.off && now >= p.until }
@@ -108,7 +113,7 @@ func (p *Patience) Sleep() { p.asleep = clock() }
 
 // Woke is called after a sleep.
 func (p *Patience) Woke() {
-	if p.asleep != 0 && clock()-p.asleep <= int64(shortSleep) {
+	if p.asleep != 0 && clock()-p.asleep <= 2*int64(p.limit()) {
 		p.off, p.misses = false, 0
 	}
 	p.asleep = 0

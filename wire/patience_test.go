@@ -30,6 +30,24 @@ func TestPatienceIsGivenUpAndTakenUpAgain(t *testing.T) {
 	}
 }
 
+func TestPatienceHasALimit(t *testing.T) {
+	p := Patience{Limit: 200 * time.Microsecond}
+	for took := time.Duration(0); took < p.Limit; { // a look that has lost the processor ends earlier
+		p.until, p.off = 0, false
+		begun := time.Now()
+		p.Await(never)
+		took = time.Since(begun)
+		if p.misses > 0 && took < p.Limit/2 {
+			t.Fatalf("it was given up after %v", took)
+		}
+		p.misses = 0
+	}
+	p.off, p.asleep = true, clock()-int64(p.Limit)
+	if p.Woke(); p.off {
+		t.Error("a sleep as long as a look is none too long")
+	}
+}
+
 func TestPatienceLeavesTheProcessorToOthers(t *testing.T) {
 	var p Patience
 	for range 20 {
