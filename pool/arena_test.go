@@ -62,7 +62,7 @@ func TestLargeBytesAreAligned(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []byte
-		if err := codec.DecodeShared(encoded, &got); err != nil || !bytes.Equal(got, body) {
+		if err := codec.DecodeShared(encoded, &got, wire.CloneBytes); err != nil || !bytes.Equal(got, body) {
 			t.Errorf("%s: %d bytes, %v", what, len(got), err)
 		}
 		if start := at + wire.BytesHeader; start%64 != 0 {

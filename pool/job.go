@@ -214,11 +214,13 @@ func decode[R any](codec *wire.Codec[R], o outcome) (value R, err error) {
 
 // decodeInto decodes the value of an outcome into its place, which is zero after an error.
 func decodeInto[R any](codec *wire.Codec[R], o outcome, value *R) error {
-	read := codec.Decode
+	var err error
 	if o.shared {
-		read = codec.DecodeShared
+		err = codec.DecodeShared(o.value, value, copies.clone)
+	} else {
+		err = codec.Decode(o.value, value)
 	}
-	if err := read(o.value, value); err != nil {
+	if err != nil {
 		*value = *new(R)
 		return fmt.Errorf("pool: cannot decode the result: %w", err)
 	}

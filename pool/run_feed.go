@@ -13,7 +13,7 @@ import (
 func (f *Function[A, R]) encodeTask(ctx context.Context, j *job, index int, slab []byte, arg *A) (task, []byte, error) {
 	if b, ok := f.args.Bytes(arg); ok && j.local && len(b) > rawLeast && int64(len(b)) <= j.pool.settings().MaxPayload-wire.BytesHeader {
 		if !j.borrows {
-			b = wire.CloneBytes(b)
+			b = copies.clone(b)
 		}
 		return task{job: j, index: index, arg: b, raw: true}, slab, nil
 	}

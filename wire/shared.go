@@ -26,13 +26,14 @@ func (c *Codec[T]) Bytes(v *T) ([]byte, bool) {
 	return *(*[]byte)(unsafe.Pointer(v)), true
 }
 
-// DecodeShared is Decode for memory that another process may change meanwhile: it looks at a copy. Bytes are copied once.
-func (c *Codec[T]) DecodeShared(src []byte, v *T) error {
+// DecodeShared is Decode for memory that another process may change meanwhile: it looks at a copy. Bytes are copied once, by
+// clone, which is CloneBytes or does the same.
+func (c *Codec[T]) DecodeShared(src []byte, v *T, clone func([]byte) []byte) error {
 	if _, ok := c.Bytes(v); ok && len(src) >= BytesHeader {
 		var head [BytesHeader]byte
 		copy(head[:], src)
 		if body := src[BytesHeader:]; len(body) > 0 && head[0] == bin32 && uint64(binary.BigEndian.Uint32(head[1:])) == uint64(len(body)) {
-			*(*[]byte)(unsafe.Pointer(v)) = CloneBytes(body)
+			*(*[]byte)(unsafe.Pointer(v)) = clone(body)
 			return nil
 		}
 	}

@@ -25,7 +25,7 @@ func TestBytesBehindTheirHeader(t *testing.T) {
 		if err := codec.Decode(encoded, &received); err != nil || !bytes.Equal(received, sent) {
 			t.Fatal(err, len(received))
 		}
-		if err := codec.DecodeShared(encoded, &shared); err != nil || !bytes.Equal(shared, sent) || shared == nil {
+		if err := codec.DecodeShared(encoded, &shared, wire.CloneBytes); err != nil || !bytes.Equal(shared, sent) || shared == nil {
 			t.Fatal(err, len(shared))
 		}
 		clear(encoded)
@@ -43,7 +43,7 @@ func TestDecodeSharedIsDecode(t *testing.T) {
 	}
 	for _, encoded := range [][]byte{{}, {0xc0}, {0xc4, 2, 1, 1}, {0xc6, 0, 0, 0, 9, 1}, {0xc6, 0xff, 0xff, 0xff, 0xff, 1}, {0xc6, 0, 0, 0, 1, 1, 1}, {0xa1, 'a'}, {1}} {
 		var received, shared []byte
-		want, got := codec.Decode(encoded, &received), codec.DecodeShared(encoded, &shared)
+		want, got := codec.Decode(encoded, &received), codec.DecodeShared(encoded, &shared, wire.CloneBytes)
 		if (want == nil) != (got == nil) || want == nil && (!bytes.Equal(received, shared) || (received == nil) != (shared == nil)) {
 			t.Errorf("%x: %v and %v, %v and %v", encoded, received, shared, want, got)
 		}
@@ -61,7 +61,7 @@ func TestDecodeSharedIsDecode(t *testing.T) {
 		t.Fatal(err)
 	}
 	var received string
-	if err := strings.DecodeShared(encoded, &received); err != nil || received != text {
+	if err := strings.DecodeShared(encoded, &received, wire.CloneBytes); err != nil || received != text {
 		t.Fatal(received, err)
 	}
 }
