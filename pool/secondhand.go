@@ -26,7 +26,7 @@ type secondhand struct {
 
 const (
 	secondhandLeast = 256 << 10 // bytes of a copy
-	secondhandMost  = 64 << 20  // bytes of all of them
+	secondhandMost  = 128 << 20 // bytes of all of them: what a queue and an Iterator hold by default
 	secondhandSlack = 8         // so large a part of a copy may be left of the spare that it lies in
 )
 
