@@ -8,7 +8,7 @@ import (
 )
 
 // rawLeast is how many bytes a []byte has, at least, that is encoded no sooner than on its way: too many for a ring.
-const rawLeast = ringBytes / 4
+const rawLeast = ringBytes/4 - recordHeader
 
 // encodedSize is how many bytes the encoded argument of a task has.
 func (t *task) encodedSize() int {

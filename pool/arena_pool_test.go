@@ -26,7 +26,7 @@ func patterned(n, seed int) []byte {
 func TestLargePayloadsArrive(t *testing.T) {
 	p := newPool(t, &pool.Options{Workers: 2})
 	var payloads [][]byte
-	for i, size := range []int{65_000, 65_523, 65_536, 65_537, 1 << 20, 70_000, 20 << 20, 3, 40 << 20, 5 << 20, 20 << 20, 1 << 20} {
+	for i, size := range []int{65_000, 65_523, 65_528, 65_529, 65_536, 65_537, 1 << 20, 70_000, 20 << 20, 3, 40 << 20, 5 << 20, 20 << 20, 1 << 20} {
 		payloads = append(payloads, patterned(size, i))
 	}
 	check := func(what string, i int, got []byte, err error) {
