@@ -25,9 +25,9 @@ type Patience struct {
 
 const (
 	lookTime     = 50 * time.Microsecond // the default Limit
-	looksAtOnce  = 40   // between two yields to other threads
-	othersEvery  = 8    // yields, after which other goroutines may run
-	mostYields   = 2000 // where the clock stands still, as in a test
+	looksAtOnce  = 40                    // between two yields to other threads
+	othersEvery  = 8                     // yields, after which other goroutines may run
+	mostYields   = 2000                  // where the clock stands still, as in a test
 	mostMisses   = 4
 	lostTime     = 500 * time.Microsecond // a yield that took longer has lost the processor
 	leastPenalty = 10 * time.Millisecond
