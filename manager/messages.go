@@ -7,7 +7,7 @@ import (
 )
 
 // protocolVersion is what both ends must agree on in the greeting.
-const protocolVersion = 3
+const protocolVersion = 2
 
 // The server's own methods: those of object 0.
 const (
