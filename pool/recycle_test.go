@@ -202,7 +202,10 @@ func TestSpares(t *testing.T) {
 	if got, err := workerPID.Apply(t.Context(), p, struct{}{}); err != nil || got != next {
 		t.Fatalf("the next task ran in %d, and not in the spare %d: %v", got, next, err)
 	}
-	hostedEventually(t, "there is another spare", func() bool { return len(processesNamed(t, "spared-spare-")) == 2 })
+	hostedEventually(t, "another spare is initialised", func() bool {
+		done, err := os.ReadFile(runs)
+		return err == nil && len(done) == 3 && len(processesNamed(t, "spared-spare-")) == 2
+	})
 	for _, pid := range processesNamed(t, "spared-spare-") {
 		if pid != next {
 			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
