@@ -93,7 +93,7 @@ func (p *Patience) willing(now int64) bool { return !p.off && now >= p.until }
 func (p *Patience) found() {
 	p.misses = 0
 	if p.penalty > int64(leastPenalty) {
-		p.penalty -= p.penalty / 64
+		p.penalty -= p.penalty / 128
 	}
 }
 
@@ -103,8 +103,10 @@ func (p *Patience) missed() {
 	}
 }
 
+// lost takes note of a yield that has lost the processor. Where others want it for long, the next looks would lose it again, each
+// for the time of some hundred wakes: so they soon become rare.
 func (p *Patience) lost(now int64) {
-	p.penalty = min(max(2*p.penalty, int64(leastPenalty)), int64(mostPenalty))
+	p.penalty = min(max(4*p.penalty, int64(leastPenalty)), int64(mostPenalty))
 	p.until = now + p.penalty
 }
 
