@@ -224,6 +224,80 @@ func TestManyRepliesOutliveTheirServer(t *testing.T) {
 	}
 }
 
+// A writer whose peer reads nothing holds up no reply that has arrived.
+func TestAWriterThatWaitsHoldsUpNoReply(t *testing.T) {
+	s := together(t)
+	s.reading.Lock() // as the goroutine that looks for all
+	waiting := make([]*pending, 3)
+	for i := range waiting {
+		call := uint64(i) + 1<<40
+		p, err := s.enter(context.Background(), call)
+		if err != nil {
+			t.Fatal(err)
+		}
+		waiting[i] = p
+		s.found = append(s.found, delivery{call: call})
+	}
+	s.client.writeMu.Lock() // as the one that writes
+	handed := make(chan error, 1)
+	go func() { handed <- s.handOut() }()
+	held := true
+	for i, p := range waiting {
+		select {
+		case <-p.notices:
+		case <-time.After(2 * time.Second):
+			t.Errorf("call %d waits for the writer", i)
+			s.client.writeMu.Unlock()
+			held = false
+			<-p.notices
+		}
+		s.reuse(p)
+	}
+	if err := <-handed; err != nil {
+		t.Error(err)
+	}
+	if held {
+		s.client.writeMu.Unlock()
+	}
+	s.reading.Unlock()
+}
+
+// Whatever is put into the ring while gathering ends is published, by whoever comes next.
+func TestNothingIsLeftGathered(t *testing.T) {
+	memory, file, err := newMemory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer memory.release()
+	defer file.Close()
+	l, far := newLane(memory.lane, true), newLane(memory.lane, false)
+	l.outward = true
+	var c Conn
+	c.share(l)
+	c.gather(true)
+	c.writeMu.Lock() // as one that writes while gathering ends
+	if !c.publishFrameLocked(l, []byte("x"), nil) || l.out.tail.Load() == l.out.position {
+		t.Error("it was not gathered")
+	}
+	c.gather(false)
+	c.writeMu.Unlock()
+	if c.publishFrame(nil, make([]byte, ringBytes)) || l.out.tail.Load() != l.out.position {
+		t.Error("who comes next has published nothing")
+	}
+	c.gather(true)
+	if !c.publishFrame([]byte("x"), nil) || l.out.tail.Load() == l.out.position {
+		t.Error("it was not gathered")
+	}
+	if c.gather(false); l.out.tail.Load() != l.out.position {
+		t.Error("the end of gathering has published nothing")
+	}
+	for range 2 {
+		if _, found, err := far.in.next(nil); found != foundFrame || err != nil {
+			t.Error(found, err)
+		}
+	}
+}
+
 // Slow chains are given up for some time, and one alone is not.
 func TestSlowChainsAreGivenUp(t *testing.T) {
 	c := &Caller{}

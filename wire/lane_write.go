@@ -75,7 +75,7 @@ func (c *Conn) publishLocked(frames [][]byte) bool {
 	case room == nil && l.outward:
 		l.outward = false
 		l.out.detour()
-		l.pending = 0
+		l.pending.Store(0)
 		return false
 	case room == nil:
 		return false
@@ -94,12 +94,18 @@ func (c *Conn) publishLocked(frames [][]byte) bool {
 // publishFrame puts a frame into the ring, where that is where the last one went and there is room, and reports whether it
 // did. What it leaves is for tryWrite.
 func (c *Conn) publishFrame(header, payload []byte) bool {
-	if !c.writeMu.TryLock() {
+	l := c.lane.Load()
+	if l == nil || !c.writeMu.TryLock() {
 		return false
 	}
-	l := c.lane.Load()
-	if l == nil || !l.outward || c.partial || c.broken != nil {
-		c.writeMu.Unlock()
+	published := c.publishFrameLocked(l, header, payload)
+	c.writeMu.Unlock()
+	c.publishPending(l)
+	return published
+}
+
+func (c *Conn) publishFrameLocked(l *lane, header, payload []byte) bool {
+	if c.lane.Load() != l || !l.outward || c.partial || c.broken != nil {
 		return false
 	}
 	length := len(header) + len(payload)
@@ -108,36 +114,44 @@ func (c *Conn) publishFrame(header, payload []byte) bool {
 		c.broken = err
 	}
 	if room == nil {
-		c.writeMu.Unlock()
 		return false
 	}
 	binary.BigEndian.PutUint32(room, uint32(length))
 	copy(room[shortHeader+copy(room[shortHeader:], header):], payload)
-	if l.pending++; !l.gathers || l.pending >= mostPending {
+	if l.pending.Add(1) >= mostPending || !l.gathers.Load() {
 		c.publishedLocked(l)
 	}
-	c.writeMu.Unlock()
 	return true
 }
 
 // mostPending is how many frames are in the ring before they are published.
 const mostPending = 4
 
-// gather has frames published together, a few at a time, until it is called with false.
+// gather has frames published together, a few at a time, until it is called with false. It does not wait for a write, which
+// may take as long as the peer reads nothing.
 func (c *Conn) gather(on bool) {
-	c.writeMu.Lock()
-	defer c.writeMu.Unlock()
 	if l := c.lane.Load(); l != nil {
-		if l.gathers = on; l.pending != 0 {
-			c.publishedLocked(l)
-		}
+		l.gathers.Store(on)
+		c.publishPending(l)
 	}
+}
+
+// publishPending publishes what was gathered, if that is over. Who writes meanwhile does it instead: publishFrame calls it too
+// once it has unlocked, and every other write publishes what is in front of it.
+func (c *Conn) publishPending(l *lane) {
+	if l.gathers.Load() || l.pending.Load() == 0 || !c.writeMu.TryLock() {
+		return
+	}
+	if l.pending.Load() != 0 && c.lane.Load() == l {
+		c.publishedLocked(l)
+	}
+	c.writeMu.Unlock()
 }
 
 // publishedLocked lets the peer see what was put into the ring.
 func (c *Conn) publishedLocked(l *lane) {
 	l.out.publish()
-	l.pending = 0
+	l.pending.Store(0)
 	if l.peerSleeps.Load() != 0 && l.peerSleeps.Swap(0) != 0 {
 		c.ringLocked()
 	}
