@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -186,4 +187,39 @@ func read(t *testing.T, c *Conn, buf []byte) []byte {
 		t.Fatal(err)
 	}
 	return frame
+}
+
+// Serve waits for an answer that another goroutine is composing, also when the handler returns after that has begun.
+func TestServeWaitsForAnAnswerThatIsBeingComposed(t *testing.T) {
+	near, far := connPair(t, 0)
+	begun, finish := make(chan struct{}), make(chan struct{})
+	var composed atomic.Bool
+	ended := make(chan error, 1)
+	go func() {
+		ended <- Serve(context.Background(), far, func(r *Request) {
+			go r.AnswerWith(func() Reply {
+				close(begun)
+				<-finish
+				composed.Store(true)
+				return Reply{}
+			})
+			<-begun
+		}, &ServeOptions{Ended: func() {
+			if !composed.Load() {
+				t.Error("it is over before the answer is")
+			}
+		}})
+	}()
+	c := NewCaller(near, nil)
+	called := make(chan error, 1)
+	go func() { _, err := c.Call(context.Background(), 0, "x", nil); called <- err }()
+	<-begun
+	_ = c.Close()
+	select {
+	case <-ended:
+		t.Error("it did not wait")
+	case <-time.After(100 * time.Millisecond):
+	}
+	close(finish)
+	<-called
 }

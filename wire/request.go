@@ -164,15 +164,12 @@ func (r *Request) await() {
 		r.active = true
 		s.active[r.call] = r
 		s.waiting.Add(1)
-		s.unanswered.Add(1)
 	}
 }
 
 // send sends the answer.
 func (r *Request) send(reply Reply) {
-	if r.active {
-		defer r.server.unanswered.Done()
-	}
+	defer r.server.unanswered.Done()
 	if r.Told() {
 		return
 	}

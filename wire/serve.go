@@ -233,6 +233,7 @@ func (s *server) start(h requestHeader, argument []byte) error {
 		Object: h.Object, Method: h.Method, Argument: argument,
 		server: s, call: h.Call, refused: full || h.Call == told,
 	}
+	s.unanswered.Add(1) // even if another goroutine is answering it already when the handler returns
 	r.carryOut(s.handler)
 	switch {
 	case r.Answered():
