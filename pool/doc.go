@@ -61,7 +61,7 @@
 // # Memory
 //
 // A []byte of 256 KiB or more that a task has returned lies in memory that the pool uses again for another such result when nobody
-// refers to it any more: 128 MiB at most, which it gives up when it has had no use for it for a second. It has a finalizer for
+// refers to it any more: 128 MiB at most, and what it has had no use for for a second it gives up. It has a finalizer for
 // that, beside which runtime.SetFinalizer allows no other. In a program with a memory limit (GOMEMLIMIT) it has none.
 //
 // # Errors

@@ -4,6 +4,7 @@ import (
 	"math"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	stdsync "sync"
 	"time"
 	"unsafe"
@@ -13,15 +14,20 @@ import (
 
 // A secondhand makes copies of large bytes, in memory of earlier copies that the garbage collector has found to be nobody's
 // any more. What it frees instead goes back to the system soon, and to get it again costs more than the copy. No more than
-// secondhandMost bytes are tracked, spare and in use, and spares are given up when none was wanted for a while. Where memory
-// is limited nothing is tracked: there it is the collector's.
+// secondhandMost bytes are tracked, spare and in use, and a spare is given up when it was not wanted for a while, however much
+// others are. Where memory is limited nothing is tracked: there it is the collector's.
 type secondhand struct {
 	mu      stdsync.Mutex // guards the fields below
-	spare   [][]byte      // the one that came last at the end
+	spare   []spare       // the one that came last at the end
 	tracked int           // bytes, of those and of copies in use
-	usedAt  int64         // clock
 	armed   bool          // timer is to call tidy
 	timer   *time.Timer
+}
+
+// A spare is memory of a copy that is nobody's any more.
+type spare struct {
+	memory []byte
+	since  int64 // clock
 }
 
 const (
@@ -56,14 +62,10 @@ func (s *secondhand) clone(b []byte) []byte {
 func (s *secondhand) take(n int) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.usedAt = clock()
-	for i := len(s.spare) - 1; i >= 0; i-- {
-		if size := len(s.spare[i]); size >= n && size-n <= n/secondhandSlack {
-			found := s.spare[i]
-			last := len(s.spare) - 1
-			s.spare[i], s.spare[last] = s.spare[last], nil
-			s.spare = s.spare[:last]
-			return found
+	for i, found := range slices.Backward(s.spare) {
+		if size := len(found.memory); size >= n && size-n <= n/secondhandSlack {
+			s.spare = slices.Delete(s.spare, i, i+1)
+			return found.memory
 		}
 	}
 	return nil
@@ -87,7 +89,7 @@ func (s *secondhand) track(n int) bool {
 func (s *secondhand) put(b []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.spare = append(s.spare, b)
+	s.spare = append(s.spare, spare{b, clock()})
 	if !s.armed {
 		s.armed = true
 		if s.timer == nil {
@@ -98,28 +100,30 @@ func (s *secondhand) put(b []byte) {
 	}
 }
 
-// tidy gives the spares up, if none was wanted for a while.
+// tidy gives up the spares that were not wanted for a while.
 func (s *secondhand) tidy() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.armed = false
-	if left := idleTime - time.Duration(clock()-s.usedAt); left > 0 && len(s.spare) > 0 {
-		s.armed = true
-		s.timer.Reset(left)
-		return
+	now, idle := clock(), 0
+	for _, old := range s.spare {
+		if now-old.since >= int64(idleTime) {
+			idle += len(old.memory)
+		}
 	}
-	s.dropLocked(math.MaxInt)
+	s.dropLocked(idle)
+	if s.armed = len(s.spare) > 0; s.armed {
+		s.timer.Reset(idleTime - time.Duration(now-s.spare[0].since))
+	}
 }
 
-// dropLocked gives up so many bytes of spares, or all there are, the oldest first.
+// dropLocked gives up so many bytes of spares, or a little more, or all there are, the oldest first.
 func (s *secondhand) dropLocked(n int) {
 	dropped := 0
 	for n > 0 && dropped < len(s.spare) {
-		n -= len(s.spare[dropped])
-		s.tracked -= len(s.spare[dropped])
+		size := len(s.spare[dropped].memory)
+		n -= size
+		s.tracked -= size
 		dropped++
 	}
-	rest := copy(s.spare, s.spare[dropped:])
-	clear(s.spare[rest:])
-	s.spare = s.spare[:rest]
+	s.spare = slices.Delete(s.spare, 0, dropped)
 }

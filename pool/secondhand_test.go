@@ -3,7 +3,6 @@ package pool
 import (
 	"bytes"
 	"context"
-	"math"
 	"runtime"
 	"runtime/debug"
 	"testing"
@@ -32,7 +31,7 @@ func (s *secondhand) collect(t *testing.T, spares int) {
 func filled(n int, with byte) []byte { return bytes.Repeat([]byte{with}, n) }
 
 // fitting makes a secondhand that does not give spares up by itself.
-func fitting() *secondhand { return &secondhand{usedAt: math.MaxInt64 / 2, armed: true} }
+func fitting() *secondhand { return &secondhand{armed: true} }
 
 // A copy that nobody has any more gives its memory to the next; one of which a part is in use keeps it.
 func TestCopiesUseMemoryOfOthersAgain(t *testing.T) {
@@ -85,10 +84,16 @@ func TestSparesAreBounded(t *testing.T) {
 	}
 	s.timer = time.AfterFunc(time.Hour, s.tidy)
 	defer s.timer.Stop()
-	if s.tidy(); len(s.spare) == 0 || !s.armed {
-		t.Fatal("spares were given up in use")
+	for i := range s.spare {
+		s.spare[i].since = clock()
 	}
-	s.usedAt = clock() - int64(idleTime)
+	s.spare[0].since -= int64(idleTime)
+	if s.tidy(); len(s.spare) != secondhandMost/size-2 || !s.armed {
+		t.Fatalf("of %d spares, one of which was not wanted, %d are left", secondhandMost/size-1, len(s.spare))
+	}
+	for i := range s.spare {
+		s.spare[i].since -= int64(idleTime)
+	}
 	if s.tidy(); len(s.spare) > 0 || s.tracked != size/2 || s.armed {
 		t.Fatalf("%d spares, %d bytes are tracked", len(s.spare), s.tracked)
 	}
@@ -106,5 +111,32 @@ func TestCopiesThatAreNotTracked(t *testing.T) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(1 << 40))
 	if b := s.clone(filled(1<<20, 1)); !bytes.Equal(b, filled(1<<20, 1)) || s.tracked > 0 {
 		t.Errorf("%d bytes are tracked", s.tracked)
+	}
+}
+
+// A spare that nobody wants is given up, also while others are used again and again.
+func TestSpareOfASizeThatIsWantedNoMoreIsGivenUp(t *testing.T) {
+	s := &secondhand{}
+	const size = 8 << 20
+	dropped := make(chan bool)
+	go func() { dropped <- len(s.clone(filled(size, 1))) == size }()
+	<-dropped
+	s.collect(t, 1)
+	small := filled(secondhandLeast, 2)
+	tick := time.NewTicker(idleTime / 50)
+	defer tick.Stop()
+	for limit := time.After(10 * idleTime); ; {
+		select {
+		case <-tick.C:
+			s.clone(small)
+		case <-limit:
+			t.Fatal("it is still there")
+		}
+		s.mu.Lock()
+		kept := len(s.spare) > 0 && len(s.spare[0].memory) == size
+		s.mu.Unlock()
+		if !kept {
+			return
+		}
 	}
 }
