@@ -58,7 +58,8 @@
 //
 // A child inherits its standard streams, two pipes, a memory file that takes the output of a crash, and the files or
 // pipe ends passed to it; commands that it runs inherit only the standard streams. SIGPIPE ends no child: writing to the
-// pipe of a dead parent is an error like any other.
+// pipe of a dead parent is an error like any other. A child whose code asks os/signal for SIGPIPE, and then for no more of
+// it (signal.Stop, signal.Reset), may be ended by it from then on.
 //
 // # Platforms
 //
