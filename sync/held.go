@@ -51,10 +51,10 @@ func (h *Held) ownerNumber() uint64 {
 	return h.owner.number
 }
 
-// Release undoes the acquisition. It takes no context, so that it works in a defer after one has ended: where
-// the manager has to know, it waits for its answer, which takes no turn, and when that does not come within 10 seconds the
-// session is lost, with all that it holds. Releasing a second time returns an error that wraps ErrNotHeld; when the session is lost, so is the
-// hold, and the error wraps manager.ErrManagerLost.
+// Release undoes the acquisition. It takes no context, so that it works in a defer after one has ended: where the manager
+// has to know, it waits for its answer, which takes no turn, and when that does not come within 10 seconds the session is
+// lost, with all that it holds. Releasing a second time returns an error that wraps ErrNotHeld; when the session is lost, so
+// is the hold, and the error wraps manager.ErrManagerLost.
 //
 // A Lock that is to be closed is closed after it was released.
 func (h *Held) Release() error {

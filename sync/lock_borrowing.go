@@ -20,26 +20,29 @@ type borrowing struct {
 	number uint64 // of the lock
 }
 
+// borrowingsOf returns those of a lock, or nil for a proxy that was closed.
+func borrowingsOf(p *manager.Proxy) *borrowings {
+	memo, err := p.Memo(func() any { return new(borrowings) })
+	if err != nil {
+		return nil
+	}
+	return memo.(*borrowings)
+}
+
 // noteLoan has the next acquisitions of a lock tried by the loan that a grant came with.
 func noteLoan(p *manager.Proxy, g grant) {
-	memo, err := p.Memo(func() any { return new(borrowings) })
-	if err == nil && g.loan != nil { // or the proxy was closed meanwhile; or the loan makes no sense
-		memo.(*borrowings).latest.Store(&borrowing{g.loan, g.number})
+	if b := borrowingsOf(p); b != nil && g.loan != nil { // or the loan makes no sense
+		b.latest.Store(&borrowing{g.loan, g.number})
 	}
 }
 
 // latestLoan returns what an acquisition is to try, or nil where only a call can tell. When the session is lost its words
 // are 0, and no loan is any.
 func latestLoan(ctx context.Context, p *manager.Proxy) *borrowing {
-	memo, err := p.Memo(func() any { return new(borrowings) })
-	if err != nil {
-		return nil
+	if b := borrowingsOf(p); b != nil && ctx.Err() == nil {
+		return b.latest.Load()
 	}
-	latest := memo.(*borrowings).latest.Load()
-	if latest == nil || ctx.Err() != nil {
-		return nil
-	}
-	return latest
+	return nil
 }
 
 // acquireLock takes a lock that is not re-entrant by the method Acquire or TryAcquire: by a loan, or else by a call.

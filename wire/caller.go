@@ -209,7 +209,8 @@ func (c *Caller) Tell(object uint64, method string, argument []byte) error {
 }
 
 // Send is Tell that sends at once, and wakes the server for it. It does not wait until that is done, nor for room: it suits
-// what happens after a Call, and not more often.
+// what happens after a Call, and not more often. Where it waits for a busy socket, what is told later overtakes it, and Close
+// drops it.
 func (c *Caller) Send(object uint64, method string, argument []byte) error {
 	if err := checkCall(method, argument, min(c.argumentLimit.Load(), segmentSize)); err != nil {
 		return err
