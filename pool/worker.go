@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -84,12 +85,10 @@ func work(ctx context.Context, c *spawn.Child) error {
 	if err := c.Hello(""); err != nil {
 		return err
 	}
-	unwatch := context.AfterFunc(ctx, w.stop)
-	defer unwatch()
-	go w.listen() // ends with the process
-	ended := make(chan error, 1)
-	go w.run(ended)
-	return <-ended
+	context.AfterFunc(ctx, w.stop)
+	go w.listen()            // ends with the process
+	runtime.UnlockOSThread() // tasks don't depend on what the program's packages have locked their goroutine to
+	return w.run(c.Leave)
 }
 
 // ownFiles is how many files a worker has for its conversation with the link. One more may be for log records, and one for
@@ -148,24 +147,26 @@ func (w *worker) listen() {
 	}
 }
 
-// run runs tasks until the worker is stopped. A task that ends its goroutine, by runtime.Goexit, fails alone:
-// another goroutine goes on.
-func (w *worker) run(ended chan<- error) {
+// run runs tasks until the worker is stopped, on the main goroutine: its stack has grown while packages were initialised,
+// and that of another would have to, for each worker. A task that ends its goroutine, by runtime.Goexit, fails alone:
+// another goroutine goes on, and in the end leaves.
+func (w *worker) run(leave func(error)) error {
+	goOn := func() { leave(w.run(leave)) }
 	defer func() {
 		switch {
 		case w.batch != nil:
 			w.batch.exited()
-			go w.run(ended)
+			go goOn()
 		case w.running > 0:
 			w.ran()
 			if err := w.answerError(errGoexited); err != nil {
-				ended <- err
+				go leave(err)
 				return
 			}
-			go w.run(ended)
+			go goOn()
 		}
 	}()
-	ended <- w.loop()
+	return w.loop()
 }
 
 // loop takes records from the ring, one by one.

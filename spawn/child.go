@@ -27,13 +27,13 @@ func runChild(in *inheritance) {
 	}
 	initialised.Store(true)
 	if in.booting.err != nil {
-		child.leave(fmt.Errorf("spawn: boot message: %w", in.booting.err))
+		child.Leave(fmt.Errorf("spawn: boot message: %w", in.booting.err))
 	}
 	body, err := child.boot()
 	if err == nil {
 		err = body(child.life.ctx, child)
 	}
-	child.leave(err)
+	child.Leave(err)
 }
 
 // gone reports whether an error of a read from the lifeline means that there is nobody at its other end.
@@ -95,8 +95,11 @@ func (l *life) watchLifeline(lifeline *wire.Conn, detached bool) {
 	}
 }
 
-// leave exits with what the role's error means. An error before Hello is the parent's to report.
-func (c *Child) leave(err error) {
+// Leave exits as the child does when its role returns err, and never returns. It is for a role that goes on in another
+// goroutine, because runtime.Goexit has ended its own. It is safe for concurrent use; only the first call counts.
+//
+// An error before Hello is the parent's to report.
+func (c *Child) Leave(err error) {
 	if !c.answered() {
 		if err == nil {
 			err = fmt.Errorf("role %s returned before it was ready", self.Role)
