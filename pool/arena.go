@@ -2,7 +2,6 @@ package pool
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -10,13 +9,12 @@ import (
 	"github.com/multiproc-go/multiproc/wire"
 )
 
-// An arena is memory that a link shares with its worker for payloads that are too large for the rings: one half for
-// arguments, which the link writes, one for results. Pages take memory when they are first written; the same
+// An arena is the last part of the memory that a link shares with its worker, for payloads that are too large for the
+// rings: one half for arguments, which the link writes, one for results. Pages take memory when they are first written; the same
 // ones are written again and again, since a payload goes to the lowest place where it fits. A payload stays where it is
 // until its reader is done with it, and what finds no room travels as a frame.
 type arena struct {
 	file    *os.File // the link's, to give memory back
-	memory  []byte
 	args    []byte
 	results []byte
 }
@@ -24,42 +22,21 @@ type arena struct {
 // pieceSize is how much a record says of a payload in an arena: its place and its length, 8 bytes each.
 const pieceSize = 16
 
-// newArena makes an arena, for a worker to inherit its file, or none where that cannot be.
-func newArena() *arena {
-	if arenaHalf == 0 {
+// arenaOf returns the arena in memory that is shared, or none where that has no room for one.
+func arenaOf(memory []byte) *arena {
+	if arenaHalf == 0 || len(memory) < sharedWithArena {
 		return nil
 	}
-	file, err := anonymousFile("multiproc-large", 2*arenaHalf)
-	if err != nil {
-		return nil
-	}
-	a, err := mapArena(file)
-	if err != nil {
-		_ = file.Close() // large payloads travel as frames then
-		return nil
-	}
-	a.file = file
-	return a
+	const middle, end = arenaAt + arenaHalf, arenaAt + 2*arenaHalf
+	return &arena{args: memory[arenaAt:middle:middle], results: memory[middle:end:end]}
 }
 
-func mapArena(file *os.File) (*arena, error) {
-	memory, err := mapFile(file, 2*arenaHalf)
-	if err != nil {
-		return nil, fmt.Errorf("pool: cannot map the memory for large payloads: %w", err)
-	}
-	return &arena{memory: memory, args: memory[:arenaHalf:arenaHalf], results: memory[arenaHalf:]}, nil
-}
-
-// close gives the memory up. An arena that is nil has none.
+// close gives the file up. An arena that is nil has none.
 func (a *arena) close() error {
 	if a == nil {
 		return nil
 	}
-	err := unmap(a.memory)
-	if a.file != nil {
-		err = errors.Join(err, a.file.Close())
-	}
-	return err
+	return a.file.Close()
 }
 
 // piece is a part of an arena's half that is in use.

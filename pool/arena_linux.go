@@ -11,5 +11,5 @@ const arenaHalf = (32 << 20) >> (2 * (64/bits.UintSize - 1))
 
 // trim gives an arena's memory back to the system. Nothing in it may be in use.
 func (a *arena) trim() error {
-	return unix.Fallocate(int(a.file.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, 2*arenaHalf)
+	return unix.Fallocate(int(a.file.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, arenaAt, 2*arenaHalf)
 }

@@ -38,17 +38,27 @@ func TestPiecesDoNotOverlap(t *testing.T) {
 	})
 }
 
-// Large bytes begin with a cache line at either end: copying them takes twice as long otherwise.
-func TestLargeBytesAreAligned(t *testing.T) {
-	a := newArena()
+// sharedWith makes memory with an arena, until the test has ended.
+func sharedWith(t *testing.T) (*shared, *arena) {
+	t.Helper()
+	s, a, file, err := newShared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(s.close(), file.Close()); err != nil {
+			t.Error(err)
+		}
+	})
 	if a == nil {
 		t.Skip("there are no arenas here")
 	}
-	defer func() {
-		if err := a.close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	return s, a
+}
+
+// Large bytes begin with a cache line at either end: copying them takes twice as long otherwise.
+func TestLargeBytesAreAligned(t *testing.T) {
+	s, a := sharedWith(t)
 	codec, err := wire.CodecOf[[]byte]()
 	if err != nil {
 		t.Fatal(err)
@@ -80,15 +90,6 @@ func TestLargeBytesAreAligned(t *testing.T) {
 		l.ship(placement{task: sent, room: room, piece: place})
 		check("arguments", a.args, room)
 	}
-	s, file, err := newShared()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := errors.Join(s.close(), file.Close()); err != nil {
-			t.Error(err)
-		}
-	}()
 	w := &worker{shared: s, arena: a, results: ringWriter{ring: s.results(), tail: s.word(wordResultTail), head: s.word(wordResultHead)}}
 	if err := w.answerBytes(body); err != nil {
 		t.Fatal(err)
@@ -102,15 +103,7 @@ func TestLargeBytesAreAligned(t *testing.T) {
 
 // A link looks at no place outside of an arena, whatever its worker says.
 func TestResultsOutsideOfAnArenaAreRefused(t *testing.T) {
-	a := newArena()
-	if a == nil {
-		t.Skip("there are no arenas here")
-	}
-	defer func() {
-		if err := a.close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	_, a := sharedWith(t)
 	half := uint64(arenaHalf)
 	l := &link{arena: a, pool: &Pool{options: &Options{MaxPayload: 1 << 30}}}
 	for _, where := range [][2]uint64{{half, 1}, {0, half + 1}, {1 << 63, 1}, {1, 1<<64 - 1}, {half - 1, 2}} {

@@ -3,7 +3,6 @@ package pool
 import (
 	"encoding/binary"
 	"math"
-	"os"
 	"runtime/debug"
 
 	"github.com/multiproc-go/multiproc/wire"
@@ -14,16 +13,6 @@ type landing struct {
 	used  pieces
 	order deque[piece]
 	taken uint64 // how many of them the link was done with when last asked
-}
-
-// openArena maps the memory for large payloads, if there is any.
-func (w *worker) openArena(files []*os.File) error {
-	if len(files) == 0 {
-		return nil
-	}
-	a, err := mapArena(files[0])
-	w.arena = a
-	return joinClose(err, files[0])
 }
 
 // largeArgument returns the argument of which a record says where it is.

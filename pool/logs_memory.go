@@ -18,7 +18,7 @@ const (
 )
 
 func mapLogs(file *os.File) (*shared, error) {
-	memory, err := mapFile(file, logMemory)
+	memory, err := mapFile(file, logMemory, logMemory)
 	if err != nil {
 		return nil, fmt.Errorf("pool: cannot map the memory for log records: %w", err)
 	}

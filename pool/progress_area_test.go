@@ -9,7 +9,7 @@ import (
 
 // What is read is always one whole report, and not older than one that was read before, while others are written.
 func TestReportsAreReadWhole(t *testing.T) {
-	s, file, err := newShared()
+	s, _, file, err := newShared()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestReportsAreReadWhole(t *testing.T) {
 
 // A report is believed as long as the worker cannot have begun to write over it.
 func TestReportIsIntactUntilItsPlaceIsWrittenTo(t *testing.T) {
-	s, file, err := newShared()
+	s, _, file, err := newShared()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestReportIsIntactUntilItsPlaceIsWrittenTo(t *testing.T) {
 
 // A worker that corrupts its memory makes no report that is longer than there is room, or not text.
 func TestCorruptReports(t *testing.T) {
-	s, file, err := newShared()
+	s, _, file, err := newShared()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestCorruptReports(t *testing.T) {
 
 // BenchmarkReport is what a report costs the task that nobody follows.
 func BenchmarkReport(b *testing.B) {
-	s, file, err := newShared()
+	s, _, file, err := newShared()
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -74,7 +74,7 @@ func FuzzRun(f *testing.F) {
 
 // aRun is a link with a run of four tasks in flight, of which two are claimed and one has ended.
 func aRun(t *testing.T) (*link, *flying) {
-	s, file, err := newShared()
+	s, _, file, err := newShared()
 	if err != nil {
 		t.Fatal(err)
 	}

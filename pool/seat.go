@@ -164,7 +164,7 @@ func (s *seat) hire() (_ *link, err error) {
 			s.pool.uncountProcess()
 		}
 	}()
-	memory, memoryFile, err := newShared()
+	memory, large, memoryFile, err := newShared()
 	if err != nil {
 		return nil, err
 	}
@@ -173,12 +173,14 @@ func (s *seat) hire() (_ *link, err error) {
 	if err != nil {
 		return nil, errors.Join(joinClose(err, files...), memory.close())
 	}
-	large := newArena()
 	l, err := s.connect(memory, large, &files)
+	if err == nil && large != nil {
+		files = files[1:] // the arena keeps it
+	}
 	closed := joinClose(nil, files...)
 	if err != nil {
 		logs.flush()
-		return nil, errors.Join(err, closed, memory.close(), large.close())
+		return nil, errors.Join(err, closed, memory.close())
 	}
 	if closed != nil { // the worker has them, and it has started
 		l.log(slog.LevelWarn, "cannot close what a worker has inherited", "error", closed)
@@ -191,9 +193,6 @@ func (s *seat) hire() (_ *link, err error) {
 // appended to files.
 func (s *seat) connect(memory *shared, large *arena, files *[]*os.File) (*link, error) {
 	memories := slices.Clone(*files)
-	if large != nil {
-		memories = append(memories, large.file)
-	}
 	data, theirData, err := socketPair("data")
 	if err != nil {
 		return nil, err

@@ -26,6 +26,8 @@ const (
 	tasksAt          = slotsAt + 8*slotCount
 	resultsAt        = tasksAt + ringBytes
 	sharedBytes      = runsAt + runBlocks*runBlock
+	arenaAt          = (sharedBytes + 64<<10 - 1) &^ (64<<10 - 1) // the largest pages are of that size
+	sharedWithArena  = arenaAt + 2*arenaHalf
 	maxAhead         = slotCount / 2 // tasks a link may have under way
 	claimBits        = 2
 	taskSent         = 0 // the state of a task, in the low bits of its slot
@@ -51,26 +53,38 @@ const (
 // shared is one process's mapping of that memory.
 type shared struct{ memory []byte }
 
-// newShared makes such memory in an anonymous file, for a worker to inherit. The caller closes the file.
-func newShared() (*shared, *os.File, error) {
-	file, err := anonymousFile("multiproc-link", sharedBytes)
-	if err != nil {
-		return nil, nil, fmt.Errorf("pool: cannot make memory to share with a worker: %w", err)
+// newShared makes such memory in an anonymous file, for a worker to inherit, with an arena behind the rest where there can
+// be one. The caller closes the file, or the arena, which has it.
+func newShared() (*shared, *arena, *os.File, error) {
+	s, a, file, err := newSharedOf(sharedWithArena)
+	if err != nil && arenaHalf > 0 {
+		s, a, file, err = newSharedOf(sharedBytes) // large payloads travel as frames then
 	}
-	s, err := mapShared(file)
-	if err != nil {
-		return nil, nil, joinClose(err, file)
+	if a != nil {
+		a.file = file
 	}
-	return s, file, nil
+	return s, a, file, err
 }
 
-// mapShared maps the memory of an inherited file.
-func mapShared(file *os.File) (*shared, error) {
-	memory, err := mapFile(file, sharedBytes)
+func newSharedOf(size int) (*shared, *arena, *os.File, error) {
+	file, err := anonymousFile("multiproc-link", size)
 	if err != nil {
-		return nil, fmt.Errorf("pool: cannot map the memory shared with the worker: %w", err)
+		return nil, nil, nil, fmt.Errorf("pool: cannot make memory to share with a worker: %w", err)
 	}
-	return &shared{memory: memory}, nil
+	s, a, err := mapShared(file)
+	if err != nil {
+		return nil, nil, nil, joinClose(err, file)
+	}
+	return s, a, file, nil
+}
+
+// mapShared maps the memory of an inherited file. It has an arena or none.
+func mapShared(file *os.File) (*shared, *arena, error) {
+	memory, err := mapFile(file, sharedBytes, sharedWithArena)
+	if err != nil {
+		return nil, nil, fmt.Errorf("pool: cannot map the memory shared with the worker: %w", err)
+	}
+	return &shared{memory: memory}, arenaOf(memory), nil
 }
 
 func (s *shared) close() error { return unmap(s.memory) }

@@ -9,16 +9,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mapFile maps the first size bytes of a file, shared.
-func mapFile(file *os.File, size int) ([]byte, error) {
+// mapFile maps the beginning of a file, shared: most bytes if it has those, and otherwise least.
+func mapFile(file *os.File, least, most int) ([]byte, error) {
 	info, err := file.Stat()
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() < int64(size) {
+	if info.Size() < int64(least) {
 		return nil, errors.New("the file is too short")
 	}
-	return unix.Mmap(int(file.Fd()), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if info.Size() >= int64(most) {
+		least = most
+	}
+	return unix.Mmap(int(file.Fd()), 0, least, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 }
 
 func unmap(memory []byte) error { return unix.Munmap(memory) }

@@ -74,10 +74,6 @@ func work(ctx context.Context, c *spawn.Child) error {
 		if err := w.forwardLogs(more[:own], slog.Level(s.LogLevel)); err != nil {
 			return err
 		}
-		more = more[own:]
-	}
-	if err := w.openArena(more); err != nil {
-		return err
 	}
 	if err := initialize(ctx, &s); err != nil {
 		return err
@@ -91,21 +87,20 @@ func work(ctx context.Context, c *spawn.Child) error {
 	return w.run(c.Leave)
 }
 
-// ownFiles is how many files a worker has for its conversation with the link. One more may be for log records, and one for
-// large payloads.
+// ownFiles is how many files a worker has for its conversation with the link. One more may be for log records.
 const ownFiles = 3
 
 func newWorker(ctx context.Context, files []*os.File, largest int64) (*worker, error) {
 	if len(files) != ownFiles {
 		return nil, fmt.Errorf("pool: the worker was given %d files, not %d", len(files), ownFiles)
 	}
-	s, err := mapShared(files[2])
+	s, large, err := mapShared(files[2])
 	if err != nil {
 		return nil, joinClose(err, files...)
 	}
 	w := &worker{
 		linger: lingering,
-		ctx:    ctx, shared: s, largest: largest,
+		ctx:    ctx, shared: s, arena: large, largest: largest,
 		tasks:   ringReader{ring: s.tasks(), tail: s.word(wordTaskTail), head: s.word(wordTaskHead)},
 		results: ringWriter{ring: s.results(), tail: s.word(wordResultTail), head: s.word(wordResultHead)},
 	}

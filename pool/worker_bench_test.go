@@ -9,7 +9,7 @@ import (
 func BenchmarkWorkerTask(b *testing.B) {
 	f := RegisteredForBenchmark
 	functions.seal()
-	s, file, err := newShared()
+	s, _, file, err := newShared()
 	if err != nil {
 		b.Fatal(err)
 	}
