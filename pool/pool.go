@@ -24,6 +24,7 @@ type Pool struct {
 	finalizer       *finalize.Finalizer
 	events          events   // for OnWorker
 	cgroups         *cgroups // nil unless the kernel limits the workers' memory
+	notReady        error    // of a worker that takes longer than StartTimeout
 
 	logsDropped atomic.Uint64 // log records of workers that are known not to have been forwarded
 
@@ -89,11 +90,12 @@ func New(ctx context.Context, o *Options) (*Pool, error) {
 	}
 	functions.seal()
 	p := &Pool{
-		options: options,
-		quiet:   make(chan struct{}),
-		started: make(chan struct{}),
-		ended:   make(chan struct{}),
-		wanted:  make(chan struct{}, 1),
+		options:  options,
+		notReady: fmt.Errorf("%w, which is %v", errNotReady, options.StartTimeout),
+		quiet:    make(chan struct{}),
+		started:  make(chan struct{}),
+		ended:    make(chan struct{}),
+		wanted:   make(chan struct{}, 1),
 	}
 	if err := p.openCgroups(); err != nil {
 		return nil, err

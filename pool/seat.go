@@ -207,8 +207,7 @@ func (s *seat) connect(memory *shared, large *arena, files *[]*os.File) (*link, 
 	if err != nil {
 		return nil, joinClose(err, data, control)
 	}
-	ctx, cancel := context.WithTimeoutCause(s.pool.lifetime, s.pool.options.StartTimeout,
-		fmt.Errorf("%w, which is %v", errNotReady, s.pool.options.StartTimeout))
+	ctx, cancel := context.WithTimeoutCause(s.pool.lifetime, s.pool.options.StartTimeout, s.pool.notReady)
 	defer cancel()
 	group, process, err := s.startIn(ctx, argument, append([]*os.File{theirData, theirControl}, memories...))
 	if err != nil {
