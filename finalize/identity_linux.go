@@ -37,10 +37,7 @@ func processStat(pid int) (stat, error) {
 	if pid < 1 {
 		return stat{}, os.ErrProcessDone
 	}
-	p, err := openProc()
-	if err != nil {
-		return stat{}, err
-	}
+	p := openProcOnce()
 	defer p.close()
 	s, err := p.stat(pid)
 	if err == nil && s.isThread() {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -17,7 +18,8 @@ import (
 // comes after each death of a child, and reads a file or two of every process of
 // the machine. It is for one goroutine.
 type proc struct {
-	directory int // descriptor of /proc
+	directory int    // descriptor of /proc, or AT_FDCWD
+	root      string // what is put before its paths
 	path      []byte
 	entries   []byte      // of the directory, as the kernel returns them
 	line      []byte      // one stat
@@ -52,12 +54,21 @@ func openProc() (*proc, error) {
 		return nil, &os.PathError{Op: "open", Path: "/proc", Err: err}
 	}
 	p := procs.Get().(*proc)
-	p.directory = directory
+	p.directory, p.root = directory, ""
 	return p, nil
 }
 
+// openProcOnce returns a reader of /proc for a file or two, which the caller must close. It cannot list processes.
+func openProcOnce() *proc {
+	p := procs.Get().(*proc)
+	p.directory, p.root = unix.AT_FDCWD, "/proc/"
+	return p
+}
+
 func (p *proc) close() {
-	_ = unix.Close(p.directory)
+	if p.directory >= 0 {
+		_ = unix.Close(p.directory)
+	}
 	if known := p.ages; known != nil {
 		knownAges.Store(&known)
 		p.ages = nil
@@ -176,7 +187,7 @@ func (p *proc) lastPID() int {
 
 // read reads a file of a process whole into a buffer, which it may enlarge.
 func (p *proc) read(pid int, name string, buffer *[]byte) ([]byte, error) {
-	p.path = strconv.AppendInt(p.path[:0], int64(pid), 10)
+	p.path = strconv.AppendInt(append(p.path[:0], p.root...), int64(pid), 10)
 	p.path = append(append(p.path, '/'), name...)
 	data, err := p.readPath(string(p.path), buffer)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) {
@@ -188,7 +199,7 @@ func (p *proc) read(pid int, name string, buffer *[]byte) ([]byte, error) {
 func (p *proc) readPath(path string, buffer *[]byte) ([]byte, error) {
 	fd, err := unix.Openat(p.directory, path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: "/proc/" + path, Err: err}
+		return nil, &os.PathError{Op: "open", Path: "/proc/" + strings.TrimPrefix(path, p.root), Err: err}
 	}
 	defer func() { _ = unix.Close(fd) }()
 	for n := 0; ; {
@@ -197,7 +208,7 @@ func (p *proc) readPath(path string, buffer *[]byte) ([]byte, error) {
 			continue
 		}
 		if err != nil {
-			return nil, &os.PathError{Op: "read", Path: "/proc/" + path, Err: err}
+			return nil, &os.PathError{Op: "read", Path: "/proc/" + strings.TrimPrefix(path, p.root), Err: err}
 		}
 		n += got
 		if n < len(*buffer) {
