@@ -15,7 +15,7 @@ import (
 type Conn struct {
 	conn     net.Conn
 	raw      syscall.RawConn      // to write without waiting; nil where that cannot be
-	reader   *bufio.Reader        // of the one goroutine that reads
+	reader   *bufio.Reader        // of the one goroutine that reads; nil until it does
 	files    *fileReader          // of that goroutine too: reads as long as a file is welcome; or nil
 	lane     atomic.Pointer[lane] // what writers use beside the socket; or nil
 	words    atomic.Pointer[Words]
@@ -46,7 +46,6 @@ func NewConn(c net.Conn, maxFrame int64) *Conn {
 	if s, ok := c.(syscall.Conn); ok && writesDirectly {
 		conn.raw, _ = s.SyscallConn() // without it there is a goroutine to write
 	}
-	conn.reader = bufio.NewReaderSize(source{conn}, readBuffer)
 	conn.SetMaxFrame(maxFrame)
 	return conn
 }
@@ -99,6 +98,9 @@ func (c *Conn) ReadFrame(buf []byte) ([]byte, error) {
 }
 
 func (c *Conn) readHeader() (int64, error) {
+	if c.reader == nil {
+		c.reader = bufio.NewReaderSize(source{c}, longHeader+int(min(readBuffer-longHeader, c.maxFrame.Load())))
+	}
 	for size := shortHeader; ; {
 		head, err := c.reader.Peek(size)
 		if err != nil {
@@ -216,6 +218,9 @@ func (c *Conn) direct() bool { return c.raw != nil }
 
 // frameBuffered reports whether ReadFrame would return a frame without asking the network.
 func (c *Conn) frameBuffered() bool {
+	if c.reader == nil {
+		return false
+	}
 	buffered := c.reader.Buffered()
 	head, _ := c.reader.Peek(min(buffered, longHeader))
 	length, size, err := readFrameHeader(head)
