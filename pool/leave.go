@@ -5,8 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
-
-	"github.com/multiproc-go/multiproc/wire"
 )
 
 // retire sends a worker home that is to be replaced, or that has run as many tasks as it may, when it has run all that it
@@ -138,7 +136,7 @@ func (l *link) bury() {
 	l.mu.Unlock()
 	l.pool.requeue(again)
 	l.pool.settle(verdicts)
-	closeConns(l.data, l.control)
+	_ = l.data.Close() // both ends are done with it
 	l.logs.end()
 }
 
@@ -190,10 +188,4 @@ func (p *Pool) unlistLocked(l *link) {
 		p.idle = slices.Delete(p.idle, at, at+1)
 	}
 	l.idle = false
-}
-
-func closeConns(conns ...*wire.Conn) {
-	for _, c := range conns {
-		_ = c.Close() // both ends are done with it
-	}
 }

@@ -2,7 +2,6 @@ package pool
 
 import (
 	"encoding/binary"
-	"errors"
 	"os"
 	stdsync "sync"
 	"sync/atomic"
@@ -27,7 +26,6 @@ type link struct {
 	linger     wire.Patience
 	data       *wire.Conn    // doorbells (empty frames) and large payloads, both ways
 	moved      *meter        // counts the bytes of data
-	control    *wire.Conn    // orders to the worker
 	patience   time.Duration // how long the worker may make no progress without running a task
 	results    ringReader    // read by serve alone, as are the seven below
 	scratch    []byte
@@ -115,7 +113,7 @@ type placement struct {
 	piece   piece // instead: of the arena
 }
 
-func newLink(p *Pool, process *spawn.Process, s *shared, a *arena, data, control *os.File) (*link, error) {
+func newLink(p *Pool, process *spawn.Process, s *shared, a *arena, data *os.File) (*link, error) {
 	l := &link{
 		pool: p, process: process, shared: s, arena: a, target: 1, patience: max(p.options.Grace, stallTime), linger: lingering,
 		taken: make(chan struct{}), vacated: make(chan struct{}),
@@ -124,10 +122,7 @@ func newLink(p *Pool, process *spawn.Process, s *shared, a *arena, data, control
 	}
 	var err error
 	if l.data, l.moved, err = connect(data, frameLimit(p.options.MaxPayload)); err != nil {
-		return nil, joinClose(err, control)
-	}
-	if l.control, _, err = connect(control, maxOrder); err != nil {
-		return nil, errors.Join(err, l.data.Close())
+		return nil, err
 	}
 	if d := p.options.lifespan(); d > 0 {
 		l.expires = clock() + int64(d)

@@ -15,11 +15,7 @@ type setup struct {
 	LogLevel    int64  // from which level on
 }
 
-// order is a frame on a link's control connection, always from the parent: cancel the context of a task, if it is
-// the one that runs.
+// order is what a link says by Process.Order: cancel the context of a task, if it is the one that runs.
 type order struct {
 	Cancel uint64 // its sequence number
 }
-
-// maxOrder bounds an order's frame, in bytes.
-const maxOrder = 64

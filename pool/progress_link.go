@@ -18,24 +18,21 @@ func (l *link) listenLocked() {
 // listenNap is how long what a worker says is let gather: it bounds how often a worker has to knock.
 const listenNap = time.Millisecond
 
-// listen takes the worker's knocks until the connection ends.
+// listen takes the worker's knocks until it is gone.
 func (l *link) listen() {
 	nap := time.NewTimer(0)
 	defer nap.Stop()
 	wanted := l.shared.word(wordWantReport)
-	var buffer []byte
 	for {
 		known := l.hear()
 		wanted.Store(1)
 		if l.shared.word(wordReports).Load() == known || !wanted.CompareAndSwap(1, 0) {
-			frame, err := l.control.ReadFrame(buffer)
-			if err != nil {
+			if err := l.process.AwaitKnock(); err != nil {
 				if errors.Is(err, wire.ErrFrameTooLarge) {
 					l.blame(err)
 				}
 				return
 			}
-			buffer = frame
 		}
 		if l.logs != nil {
 			l.logs.ring()

@@ -43,7 +43,7 @@ func (w *worker) keepReport(c *taskContext, p Progress) bool {
 // out before the link has taken the first.
 func (w *worker) knock(wanted *atomic.Uint64) {
 	if wanted.Load() == 1 && wanted.CompareAndSwap(1, 0) {
-		_ = w.control.WriteFrame() // a link that is gone wants nothing
+		_ = w.child.Knock() // a link that is gone wants nothing
 	}
 }
 

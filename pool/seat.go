@@ -189,7 +189,7 @@ func (s *seat) hire() (_ *link, err error) {
 	return l, nil
 }
 
-// connect makes the sockets of a link and starts the worker at their other ends. What is to be closed is
+// connect makes the socket of a link and starts the worker at its other end. What is to be closed is
 // appended to files.
 func (s *seat) connect(memory *shared, large *arena, files *[]*os.File) (*link, error) {
 	memories := slices.Clone(*files)
@@ -198,22 +198,17 @@ func (s *seat) connect(memory *shared, large *arena, files *[]*os.File) (*link, 
 		return nil, err
 	}
 	*files = append(*files, theirData)
-	control, theirControl, err := socketPair("control")
+	argument, err := s.setup().MarshalMsg(nil)
 	if err != nil {
 		return nil, joinClose(err, data)
 	}
-	*files = append(*files, theirControl)
-	argument, err := s.setup().MarshalMsg(nil)
-	if err != nil {
-		return nil, joinClose(err, data, control)
-	}
 	ctx, cancel := context.WithTimeoutCause(s.pool.lifetime, s.pool.options.StartTimeout, s.pool.notReady)
 	defer cancel()
-	group, process, err := s.startIn(ctx, argument, append([]*os.File{theirData, theirControl}, memories...))
+	group, process, err := s.startIn(ctx, argument, append([]*os.File{theirData}, memories...))
 	if err != nil {
-		return nil, joinClose(err, data, control)
+		return nil, joinClose(err, data)
 	}
-	l, err := newLink(s.pool, process, memory, large, data, control)
+	l, err := newLink(s.pool, process, memory, large, data)
 	if err != nil {
 		kill, cancel := context.WithTimeout(context.Background(), killTime)
 		defer cancel()

@@ -208,8 +208,7 @@ func (l *link) order(o *order) {
 	if err != nil {
 		panic(err) // an order always has an encoding
 	}
-	_ = l.control.NetConn().SetWriteDeadline(time.Now().Add(l.pool.options.Grace))
-	_ = l.control.WriteFrame(message)
+	_ = l.process.Order(message)
 }
 
 // cancel ends the tasks of a job: those not begun at once, the one that runs by a sentence.

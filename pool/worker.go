@@ -31,7 +31,7 @@ type worker struct {
 	tasks   ringReader
 	results ringWriter
 	data    *wire.Conn
-	control *wire.Conn
+	child   *spawn.Child
 	largest int64
 	arena   *arena // for large payloads; nil for none
 	sending landing
@@ -67,6 +67,7 @@ func work(ctx context.Context, c *spawn.Child) error {
 	if err != nil {
 		return err
 	}
+	w.child = c
 	serving.Store(w)
 	more := c.Files[min(len(c.Files), ownFiles):]
 	if s.Logs {
@@ -78,23 +79,23 @@ func work(ctx context.Context, c *spawn.Child) error {
 	if err := initialize(ctx, &s); err != nil {
 		return err
 	}
+	c.Orders = w.obey
 	if err := c.Hello(""); err != nil {
 		return err
 	}
 	context.AfterFunc(ctx, w.stop)
-	go w.listen()            // ends with the process
 	runtime.UnlockOSThread() // tasks don't depend on what the program's packages have locked their goroutine to
 	return w.run(c.Leave)
 }
 
 // ownFiles is how many files a worker has for its conversation with the link. One more may be for log records.
-const ownFiles = 3
+const ownFiles = 2
 
 func newWorker(ctx context.Context, files []*os.File, largest int64) (*worker, error) {
 	if len(files) != ownFiles {
 		return nil, fmt.Errorf("pool: the worker was given %d files, not %d", len(files), ownFiles)
 	}
-	s, large, err := mapShared(files[2])
+	s, large, err := mapShared(files[1])
 	if err != nil {
 		return nil, joinClose(err, files...)
 	}
@@ -107,10 +108,7 @@ func newWorker(ctx context.Context, files []*os.File, largest int64) (*worker, e
 	if w.data, _, err = connect(files[0], frameLimit(largest)); err != nil {
 		return nil, err
 	}
-	if w.control, _, err = connect(files[1], maxOrder); err != nil {
-		return nil, err
-	}
-	return w, files[2].Close()
+	return w, files[1].Close()
 }
 
 // stop ends the worker: it begins no more tasks, and the context of the one that runs is cancelled. It is called when
@@ -123,22 +121,14 @@ func (w *worker) stop() {
 	_ = w.data.NetConn().SetReadDeadline(time.Now())
 }
 
-// listen carries out the parent's orders until the connection ends.
-func (w *worker) listen() {
-	var buffer []byte
-	for {
-		frame, err := w.control.ReadFrame(buffer)
-		if err != nil {
-			return // spawn's lifeline says what that means
-		}
-		var o order
-		if _, err := o.UnmarshalMsg(frame); err != nil {
-			return
-		}
-		if c := w.current.Load(); c != nil && c.sequence == o.Cancel {
-			c.cancel()
-		}
-		buffer = frame
+// obey carries out an order of the parent.
+func (w *worker) obey(message []byte) {
+	var o order
+	if _, err := o.UnmarshalMsg(message); err != nil {
+		return // same binary at both ends: this is not to be expected
+	}
+	if c := w.current.Load(); c != nil && c.sequence == o.Cancel {
+		c.cancel()
 	}
 }
 

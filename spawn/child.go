@@ -91,6 +91,10 @@ func (l *life) watchLifeline(lifeline *wire.Conn, detached bool) {
 			return
 		case received.Kind == orderStop:
 			l.end(ErrStopRequested)
+		case received.Kind == orderRole:
+			if obey := l.orders.Load(); obey != nil {
+				(*obey)(received.Message)
+			}
 		}
 	}
 }

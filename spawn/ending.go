@@ -22,11 +22,7 @@ func (p *Process) Kill() error { return p.reaper.signal(syscall.SIGKILL) }
 // Ask requests the child to stop: its context ends, and it has its grace period to return. Asking again changes nothing.
 // Ask blocks no longer than a write to an almost empty pipe does. It returns os.ErrProcessDone once the child is gone.
 func (p *Process) Ask() error {
-	err := send(p.lifeline, &order{Kind: orderStop})
-	if errors.Is(err, syscall.EPIPE) || errors.Is(err, os.ErrClosed) {
-		return os.ErrProcessDone
-	}
-	return err
+	return p.tell(&order{Kind: orderStop})
 }
 
 // Shutdown ends the child with no more force than it takes: it asks, sends SIGTERM when the grace period (see

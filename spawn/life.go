@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/multiproc-go/multiproc/finalize"
@@ -18,6 +19,7 @@ type life struct {
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 	draining chan struct{}
+	orders   atomic.Pointer[func([]byte)] // Child.Orders
 
 	finishing sync.Once
 

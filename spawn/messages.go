@@ -6,7 +6,7 @@ package spawn
 
 // protocol is raised when any message here changes. Both ends are one binary, except where a platform without
 // /proc/self/exe has found a replaced one under the old path.
-const protocol = 1
+const protocol = 2
 
 // boot is the first frame on the lifeline: all that a child has to know.
 type boot struct {
@@ -40,22 +40,25 @@ type section struct {
 	Data []byte
 }
 
-// hello is the only frame on the second pipe: the child is ready, or why it is not.
+// hello is the first frame on the second pipe: the child is ready, or why it is not.
 type hello struct {
 	PID     int
 	Address string
 	Failed  bool
 	Error   []byte // as wire.AppendError has it
+	Knocks  bool   // more frames may come: empty ones
 }
 
 // order is any later frame on a child's lifeline.
 type order struct {
-	Kind int
+	Kind    int
+	Message []byte // of orderRole
 }
 
 // Kinds of order. A child ignores those that it does not know.
 const (
 	orderStop = 1
+	orderRole = 2 // it is for the role
 )
 
 // record is what a frame on the guardian's lifeline holds: a process to watch over, or one that is gone.

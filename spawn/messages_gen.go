@@ -259,12 +259,13 @@ func (z *boot) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *hello) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 4
-	o = append(o, 0x94)
+	// array header, size 5
+	o = append(o, 0x95)
 	o = msgp.AppendInt(o, z.PID)
 	o = msgp.AppendString(o, z.Address)
 	o = msgp.AppendBool(o, z.Failed)
 	o = msgp.AppendBytes(o, z.Error)
+	o = msgp.AppendBool(o, z.Knocks)
 	return
 }
 
@@ -276,8 +277,8 @@ func (z *hello) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 4 {
-		err = msgp.ArrayError{Wanted: 4, Got: zb0001}
+	if zb0001 != 5 {
+		err = msgp.ArrayError{Wanted: 5, Got: zb0001}
 		return
 	}
 	z.PID, bts, err = msgp.ReadIntBytes(bts)
@@ -300,13 +301,18 @@ func (z *hello) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Error")
 		return
 	}
+	z.Knocks, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Knocks")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *hello) Msgsize() (s int) {
-	s = 1 + msgp.IntSize + msgp.StringPrefixSize + len(z.Address) + msgp.BoolSize + msgp.BytesPrefixSize + len(z.Error)
+	s = 1 + msgp.IntSize + msgp.StringPrefixSize + len(z.Address) + msgp.BoolSize + msgp.BytesPrefixSize + len(z.Error) + msgp.BoolSize
 	return
 }
 
@@ -359,11 +365,12 @@ func (z limitTuple) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
-func (z order) MarshalMsg(b []byte) (o []byte, err error) {
+func (z *order) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 1
-	o = append(o, 0x91)
+	// array header, size 2
+	o = append(o, 0x92)
 	o = msgp.AppendInt(o, z.Kind)
+	o = msgp.AppendBytes(o, z.Message)
 	return
 }
 
@@ -375,8 +382,8 @@ func (z *order) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 1 {
-		err = msgp.ArrayError{Wanted: 1, Got: zb0001}
+	if zb0001 != 2 {
+		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
 		return
 	}
 	z.Kind, bts, err = msgp.ReadIntBytes(bts)
@@ -384,13 +391,18 @@ func (z *order) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Kind")
 		return
 	}
+	z.Message, bts, err = msgp.ReadBytesBytes(bts, z.Message)
+	if err != nil {
+		err = msgp.WrapError(err, "Message")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
-func (z order) Msgsize() (s int) {
-	s = 1 + msgp.IntSize
+func (z *order) Msgsize() (s int) {
+	s = 1 + msgp.IntSize + msgp.BytesPrefixSize + len(z.Message)
 	return
 }
 

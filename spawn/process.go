@@ -23,9 +23,10 @@ type Process struct {
 	reaper   reaper
 	lifeline *wire.Conn
 	stdio    *stdio
-	crash    int         // descriptor of the memory file, or -1; used by watch alone
-	address  string      // written before started is closed
-	expected atomic.Bool // counted in sweeps.expected, or exited
+	crash    int                       // descriptor of the memory file, or -1; used by watch alone
+	address  string                    // written before started is closed
+	knocks   atomic.Pointer[wire.Conn] // nil where the child's role does not knock
+	expected atomic.Bool               // counted in sweeps.expected, or exited
 
 	started    chan struct{} // closed when it is known whether the child got ready
 	identified chan struct{} // closed when identity is set

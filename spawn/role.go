@@ -76,10 +76,15 @@ type Child struct {
 	// Files are the files passed to StartRole, in their order. They are close-on-exec, and the role's to close.
 	Files []*os.File
 
+	// Orders is called with each message of Process.Order, in turn. It must return soon: the next order, which may be the
+	// one to stop, waits for that. A role that sets it does so before its Hello; from then on it may call Knock.
+	Orders func(message []byte)
+
 	life *life
 
-	mu   sync.Mutex // guards conn
-	conn *wire.Conn // nil once the child has said hello
+	mu     sync.Mutex // guards the fields below
+	conn   *wire.Conn // nil once the child has said hello
+	knocks *wire.Conn // the same from then on, if Orders was set
 }
 
 // ErrHelloTwice is returned by Child.Hello when the parent has had its answer.
@@ -111,11 +116,18 @@ func (c *Child) answer(message *hello) error {
 	c.mu.Lock()
 	conn := c.conn
 	c.conn = nil
+	if conn != nil && c.Orders != nil && !message.Failed {
+		message.Knocks, c.knocks = true, conn
+		c.life.orders.Store(&c.Orders)
+	}
 	c.mu.Unlock()
 	if conn == nil {
 		return ErrHelloTwice
 	}
-	err := errors.Join(send(conn, message), conn.Close())
+	err := send(conn, message)
+	if !message.Knocks {
+		err = errors.Join(err, conn.Close())
+	}
 	switch {
 	case errors.Is(err, syscall.EPIPE):
 		return reportedError{fmt.Errorf("spawn: the parent waits for no answer: %w", err)}

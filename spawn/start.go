@@ -80,10 +80,14 @@ func (l *launch) start(ctx context.Context) (*Process, error) {
 	return p, nil
 }
 
-// boot sends the boot message and waits for the hello. It closes answer.
+// boot sends the boot message and waits for the hello. It closes answer, unless more is to come.
 func (p *Process) boot(ctx context.Context, l *launch, answer *os.File) error {
 	conn := framed(answer)
-	defer conn.Close()
+	defer func() {
+		if p.knocks.Load() == nil {
+			_ = conn.Close()
+		}
+	}()
 	undo := interrupting(ctx, answer, p.lifeline.NetConn())
 	defer undo()
 	if l.options.Niceness != 0 {
@@ -106,11 +110,14 @@ func (p *Process) boot(ctx context.Context, l *launch, answer *os.File) error {
 		return said
 	}
 	p.address = message.Address
+	if message.Knocks {
+		p.keepKnocks(conn)
+	}
 	return nil
 }
 
 // interrupting has the end of ctx fail the reading of the hello, and the writing to the lifeline, until undo is called.
-// Orders that are written later are none of ctx's business.
+// What is said later is none of ctx's business.
 func interrupting(ctx context.Context, answer *os.File, lifeline net.Conn) (undo func()) {
 	interrupted := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -122,6 +129,7 @@ func interrupting(ctx context.Context, answer *os.File, lifeline net.Conn) (undo
 	return func() {
 		if !stop() {
 			<-interrupted
+			_ = answer.SetReadDeadline(time.Time{})
 			_ = lifeline.SetWriteDeadline(time.Time{})
 		}
 	}

@@ -46,6 +46,7 @@ func (p *Process) watch() {
 		sweeps.expected.Add(-1)
 	}
 	close(p.done)
+	p.closeKnocks()
 	sweeps.sweep(p)
 	p.stdio.discard()
 }
