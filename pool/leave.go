@@ -75,7 +75,7 @@ func (l *link) dismiss() {
 	}
 	l.leaving = true
 	recalled := l.recallLocked(0, nil)
-	l.goroutines.Go(func() {
+	l.endings.Go(func() {
 		l.pool.requeue(recalled)
 		if err := l.process.Shutdown(context.Background()); err != nil {
 			l.log(slog.LevelError, "cannot end a worker and what it started", "error", err)
@@ -140,15 +140,16 @@ func (l *link) bury() {
 	l.logs.end()
 }
 
-// clear waits until nothing is left of a worker that was buried, and frees what was held for it. Then its tasks that may be
-// run again are.
+// clear frees what was held for a worker that was buried, and waits until nothing is left of it. Then its tasks that may be
+// run again are. What is freed first needs no time when the last of many workers is swept after.
 func (l *link) clear() {
 	l.goroutines.Wait()
-	<-l.process.Swept()
-	l.dissolve()
 	if err := errors.Join(l.shared.close(), l.arena.close()); err != nil {
 		l.log(slog.LevelError, "cannot unmap a worker's memory", "error", err)
 	}
+	l.endings.Wait()
+	<-l.process.Swept()
+	l.dissolve()
 	l.pool.settle(l.held)
 }
 

@@ -31,22 +31,23 @@ type link struct {
 	scratch    []byte
 	answers    []answer
 	verdicts   []verdict
-	napped     bool      // since results were taken last
-	packed     []byte    // results of runs
-	held       []verdict // of tasks that may be run again, once nothing is left of the worker
-	early      []byte    // a large payload that came before its record was looked at
-	reported   *report   // a report whose task's answer is yet to come
-	unreadable error     // why the data connection must not be read any more
-	goroutines stdsync.WaitGroup
-	group      *cgroup       // the worker's own, or nil
-	logs       *logs         // nil unless log records are forwarded
-	measured   measurement   // of the memory sampler alone
-	timer      *time.Timer   // calls tick
-	trimmer    *time.Timer   // calls trim
-	expires    int64         // clock when the worker is to be replaced; 0: never
-	seat       *seat         // nil while the worker is a spare; set before it gets tasks
-	taken      chan struct{} // closed when a spare has got a seat
-	vacated    chan struct{} // closed when the seat may be given to another
+	napped     bool              // since results were taken last
+	packed     []byte            // results of runs
+	held       []verdict         // of tasks that may be run again, once nothing is left of the worker
+	early      []byte            // a large payload that came before its record was looked at
+	reported   *report           // a report whose task's answer is yet to come
+	unreadable error             // why the data connection must not be read any more
+	goroutines stdsync.WaitGroup // that may use the memory
+	endings    stdsync.WaitGroup // those that end the process, until nothing is left of it
+	group      *cgroup           // the worker's own, or nil
+	logs       *logs             // nil unless log records are forwarded
+	measured   measurement       // of the memory sampler alone
+	timer      *time.Timer       // calls tick
+	trimmer    *time.Timer       // calls trim
+	expires    int64             // clock when the worker is to be replaced; 0: never
+	seat       *seat             // nil while the worker is a spare; set before it gets tasks
+	taken      chan struct{}     // closed when a spare has got a seat
+	vacated    chan struct{}     // closed when the seat may be given to another
 	vacating   stdsync.Once
 
 	parked atomic.Bool // serve waits for the worker to ring

@@ -250,6 +250,6 @@ func (l *link) blame(err error) {
 func (l *link) blameLocked(err error) {
 	if l.fault == nil {
 		l.fault = err
-		l.goroutines.Go(l.killTree)
+		l.endings.Go(l.killTree)
 	}
 }
