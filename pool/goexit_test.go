@@ -1,6 +1,10 @@
 package pool_test
 
 import (
+	"context"
+	"os"
+	"runtime"
+	"strings"
 	"sync"
 	"testing"
 
@@ -26,12 +30,41 @@ func TestWorkerLeavesInOrderAfterGoexit(t *testing.T) {
 			t.Fatal(got, err)
 		}
 	}
+	if _, err := goexits.Map(t.Context(), p, []int{1, 2}); err == nil {
+		t.Fatal("tasks that ended their goroutines had results")
+	}
 	if err := p.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if len(exits) != 1 || exits[0].Cause != pool.ExitShutdown || exits[0].ExitCode != 0 || exits[0].Tasks != 6 {
+	if len(exits) != 1 || exits[0].Cause != pool.ExitShutdown || exits[0].ExitCode != 0 || exits[0].Tasks < 7 {
 		t.Errorf("%+v", exits)
+	}
+}
+
+// lockVariable has the main goroutine be locked to its thread while packages are initialised.
+const lockVariable = "MULTIPROC_TEST_LOCK"
+
+func init() {
+	if os.Getenv(lockVariable) != "" {
+		runtime.LockOSThread() // one package
+		runtime.LockOSThread() // and another
+	}
+}
+
+var headline = pool.RegisterNamed("test.headline", func(context.Context, int) (string, error) {
+	stack := make([]byte, 100)
+	line, _, _ := strings.Cut(string(stack[:runtime.Stack(stack, false)]), "\n")
+	return line, nil
+})
+
+// Tasks run on any thread, whatever the program's packages have locked their goroutine to.
+func TestTasksAreNotLockedToAThread(t *testing.T) {
+	t.Setenv(lockVariable, "1")
+	p := newPool(t, &pool.Options{Workers: 1})
+	line, err := headline.Apply(t.Context(), p, 0)
+	if err != nil || !strings.Contains(line, "running") || strings.Contains(line, "locked") {
+		t.Error(line, err)
 	}
 }

@@ -84,8 +84,19 @@ func work(ctx context.Context, c *spawn.Child) error {
 		return err
 	}
 	context.AfterFunc(ctx, w.stop)
-	runtime.UnlockOSThread() // tasks don't depend on what the program's packages have locked their goroutine to
+	freeThread()
 	return w.run(c.Leave)
+}
+
+// mostLocks is how many packages may have locked the main goroutine to its thread while they were initialised.
+const mostLocks = 64
+
+// freeThread unlocks the main goroutine, which tasks would otherwise wait for: it takes changes of threads to wake one that is
+// locked. Locks are counted, and nothing tells how many there are; to unlock what is not locked does nothing.
+func freeThread() {
+	for range mostLocks {
+		runtime.UnlockOSThread()
+	}
 }
 
 // ownFiles is how many files a worker has for its conversation with the link. One more may be for log records.
@@ -134,24 +145,47 @@ func (w *worker) obey(message []byte) {
 
 // run runs tasks until the worker is stopped, on the main goroutine: its stack has grown while packages were initialised,
 // and that of another would have to, for each worker. A task that ends its goroutine, by runtime.Goexit, fails alone:
-// another goroutine goes on, and in the end leaves.
+// another goroutine goes on, while this one waits, and leaves. It must not end, since what its callers have deferred, the
+// program's main among them, is not meant for a worker that goes on.
 func (w *worker) run(leave func(error)) error {
-	goOn := func() { leave(w.run(leave)) }
 	defer func() {
-		switch {
-		case w.batch != nil:
-			w.batch.exited()
-			go goOn()
-		case w.running > 0:
-			w.ran()
-			if err := w.answerError(errGoexited); err != nil {
-				go leave(err)
-				return
-			}
-			go goOn()
+		exited, err := w.exited()
+		if exited && err == nil {
+			ended := make(chan error, 1)
+			go w.runOn(ended)
+			err = <-ended
+		}
+		if exited {
+			leave(err)
 		}
 	}()
 	return w.loop()
+}
+
+// runOn is run in another goroutine.
+func (w *worker) runOn(ended chan<- error) {
+	defer func() {
+		switch exited, err := w.exited(); {
+		case err != nil:
+			ended <- err
+		case exited:
+			go w.runOn(ended)
+		}
+	}()
+	ended <- w.loop()
+}
+
+// exited reports whether a task is ending its goroutine, which is its outcome then.
+func (w *worker) exited() (bool, error) {
+	switch {
+	case w.batch != nil:
+		w.batch.exited()
+		return true, nil
+	case w.running > 0:
+		w.ran()
+		return true, w.answerError(errGoexited)
+	}
+	return false, nil
 }
 
 // loop takes records from the ring, one by one.

@@ -99,8 +99,9 @@ func (l *life) watchLifeline(lifeline *wire.Conn, detached bool) {
 	}
 }
 
-// Leave exits as the child does when its role returns err, and never returns. It is for a role that goes on in another
-// goroutine, because runtime.Goexit has ended its own. It is safe for concurrent use; only the first call counts.
+// Leave exits as the child does when its role returns err, and never returns. It is for a role whose goroutine is ended by
+// runtime.Goexit: called by a function that the role has deferred, it keeps that from running what the program's main has
+// deferred, and the child from hanging. It is safe for concurrent use; only the first call counts.
 //
 // An error before Hello is the parent's to report.
 func (c *Child) Leave(err error) {

@@ -47,12 +47,12 @@ func obeying(ctx context.Context, c *spawn.Child) error {
 	}
 }
 
-// leaving ends its goroutine and leaves in another one.
+// leaving leaves while its goroutine is being ended.
 func leaving(_ context.Context, c *spawn.Child) error {
 	if err := c.Hello(""); err != nil {
 		return err
 	}
-	go c.Leave(errors.New("left"))
+	defer c.Leave(errors.New("left"))
 	runtime.Goexit()
 	return nil
 }
@@ -116,8 +116,8 @@ func TestOrdersToNobody(t *testing.T) {
 	}
 }
 
-// A role whose goroutine is ended by runtime.Goexit leaves in another one.
-func TestLeaveInAnotherGoroutine(t *testing.T) {
+// A role whose goroutine is ended by runtime.Goexit can leave all the same.
+func TestLeaveAfterGoexit(t *testing.T) {
 	p := begin(t, "test/goexit", "", nil)
 	<-p.Done()
 	if p.ExitCode() != 1 || !strings.Contains(p.StderrTail(), "left") {
