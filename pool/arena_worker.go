@@ -21,6 +21,7 @@ func (w *worker) largeArgument(where []byte) ([]byte, error) {
 		return nil, errCorrupt
 	}
 	w.settleHeap()
+	w.apart.keep(w.shared.word(wordLinkRuns).Load())
 	return pieceOf(w.arena.args, binary.NativeEndian.Uint64(where), binary.NativeEndian.Uint64(where[8:]))
 }
 

@@ -196,6 +196,7 @@ func (l *link) sendLocked() (wake, more bool) {
 		}
 		switch {
 		case t.piece.size > 0:
+			l.shared.word(wordLinkRuns).Store(processor())
 			l.ship(t)
 			more = true
 		case t.large:

@@ -147,6 +147,9 @@ func (l *link) drain() (int, error) {
 		n, matchErr := l.match()
 		total += n
 		l.results.release(used)
+		if l.large != l.largeTold && matchErr == nil && err == nil {
+			l.feed()
+		}
 		l.pool.settle(l.verdicts)
 		clear(l.verdicts)
 		if len(l.held) > 0 {
@@ -158,6 +161,16 @@ func (l *link) drain() (int, error) {
 		if err = errors.Join(matchErr, err); err != nil {
 			return total, err
 		}
+	}
+}
+
+// feed sends the next task when a large result has made room for it, before that result is copied: or the worker, which takes
+// as long for a task, would have run all it has when the copies of several are made.
+func (l *link) feed() {
+	select {
+	case <-l.process.Done(): // what it left is taken
+	default:
+		l.fill()
 	}
 }
 
@@ -177,6 +190,9 @@ func (l *link) parse(span []byte) (used int, err error) {
 			used += r.size
 			continue
 		}
+		if r.meta&(resultLarge|resultArena) != 0 && len(l.answers) > 0 {
+			return used, nil
+		}
 		a := answer{kind: r.meta &^ (resultLarge | resultArena), payload: r.payload}
 		if r.meta&resultArena != 0 {
 			if err := l.openResult(&a); err != nil {
@@ -184,9 +200,6 @@ func (l *link) parse(span []byte) (used int, err error) {
 			}
 		}
 		if r.meta&resultLarge != 0 {
-			if len(l.answers) > 0 {
-				return used, nil
-			}
 			if a.payload, err = l.readLarge(); err != nil {
 				return used, err
 			}
@@ -194,6 +207,9 @@ func (l *link) parse(span []byte) (used int, err error) {
 		a.report, l.reported = l.reported, nil
 		l.answers = append(l.answers, a)
 		used += r.size
+		if a.shared {
+			break
+		}
 	}
 	return used, nil
 }

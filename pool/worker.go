@@ -35,6 +35,7 @@ type worker struct {
 	largest int64
 	arena   *arena // for large payloads; nil for none
 	sending landing
+	apart   apart
 	ballast []byte // see settleHeap
 
 	sequence uint64 // of the next record
