@@ -2,8 +2,10 @@ package pool
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -119,5 +121,113 @@ func TestResultsOutsideOfAnArenaAreRefused(t *testing.T) {
 	good := answer{payload: wherePiece(nil, half-8, 8)}
 	if err := l.openResult(&good); err != nil || len(good.payload) != 8 || !good.shared {
 		t.Error(err, len(good.payload))
+	}
+}
+
+// A link takes large results one by one, whatever comes before and after them.
+func TestLargeResultsAreTakenOneByOne(t *testing.T) {
+	a := newArena()
+	if a == nil {
+		t.Skip("there are no arenas here")
+	}
+	s, file, err := newShared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := errors.Join(a.close(), s.close(), file.Close()); err != nil {
+			t.Error(err)
+		}
+	}()
+	w := &worker{shared: s, arena: a, results: ringWriter{ring: s.results(), tail: s.word(wordResultTail), head: s.word(wordResultHead)}}
+	l := &link{
+		arena: a, pool: &Pool{options: &Options{MaxPayload: 1 << 30}},
+		results: ringReader{ring: s.results(), tail: s.word(wordResultTail), head: s.word(wordResultHead)},
+	}
+	small, large := []byte("small"), make([]byte, 100_000)
+	for _, payload := range [][]byte{small, small, large, large, small, large} {
+		if err := w.answer(payload, resultValue); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, expected := range [][]int{{5, 5}, {100_000}, {100_000}, {5}, {100_000}} {
+		span, err := l.results.span()
+		if err != nil {
+			t.Fatal(err)
+		}
+		used, err := l.parse(span)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sizes []int
+		for _, a := range l.answers {
+			sizes = append(sizes, len(a.payload))
+		}
+		if !slices.Equal(sizes, expected) {
+			t.Fatalf("results of %v bytes were taken, and not of %v", sizes, expected)
+		}
+		l.results.release(used)
+	}
+	if !l.results.empty() {
+		t.Error("there are more")
+	}
+}
+
+var returns = RegisterNamed("test.returns", func(_ context.Context, b []byte) ([]byte, error) { return b, nil })
+
+// sentBefore is a sink that writes down how many tasks its pool's worker had been sent when an outcome came, before it is used.
+type sentBefore struct {
+	pool  *Pool
+	sent  []int
+	err   error
+	ended chan struct{}
+}
+
+func (s *sentBefore) settle(_ int, o outcome) {
+	l := s.pool.seats[0].link.Load()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.sent, s.err = append(s.sent, l.sent), errors.Join(s.err, o.err)
+	if len(s.sent) == cap(s.sent) {
+		close(s.ended)
+	}
+}
+
+// The next large task is on its way to the worker before a large result is copied, unless that takes much of the arena.
+func TestNextLargeTaskDoesNotWaitForACopy(t *testing.T) {
+	if arenaHalf == 0 {
+		t.Skip("there are no arenas here")
+	}
+	p, err := New(t.Context(), &Options{Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for size, ahead := range map[int]int{100_000: 3, arenaHalf/feedShare + 1: 2} { // two were sent before any has ended
+		if _, err := returns.Apply(t.Context(), p, nil); err != nil {
+			t.Fatal(err)
+		}
+		l := p.seats[0].link.Load()
+		l.mu.Lock()
+		before := l.sent
+		l.target = 1
+		l.mu.Unlock()
+		sink := &sentBefore{pool: p, sent: make([]int, 0, 4), ended: make(chan struct{})}
+		j := returns.newJob(t.Context(), p, false)
+		j.sink, j.borrows = sink, true
+		tasks := make([]task, cap(sink.sent))
+		for i := range tasks {
+			tasks[i] = task{job: j, index: i, arg: make([]byte, size), raw: true}
+		}
+		if err := p.submit(t.Context(), tasks); err != nil {
+			t.Fatal(err)
+		}
+		if <-sink.ended; sink.err != nil || sink.sent[0]-before != ahead {
+			t.Errorf("of %d bytes: %d tasks were sent, and not %d, when the first had ended: %v", size, sink.sent[0]-before, ahead, sink.err)
+		}
 	}
 }

@@ -147,7 +147,7 @@ func (l *link) drain() (int, error) {
 		n, matchErr := l.match()
 		total += n
 		l.results.release(used)
-		if l.large != l.largeTold && matchErr == nil && err == nil {
+		if matchErr == nil && err == nil {
 			l.feed()
 		}
 		l.pool.settle(l.verdicts)
@@ -164,9 +164,16 @@ func (l *link) drain() (int, error) {
 	}
 }
 
+// feedShare is how large a part of the arena's half a result may be, for the next task to be sent before its place is free: what
+// finds no room takes longer than waiting does.
+const feedShare = 8
+
 // feed sends the next task when a large result has made room for it, before that result is copied: or the worker, which takes
 // as long for a task, would have run all it has when the copies of several are made.
 func (l *link) feed() {
+	if n := len(l.answers); n == 0 || !l.answers[n-1].shared || len(l.answers[n-1].payload) > len(l.arena.results)/feedShare {
+		return
+	}
 	select {
 	case <-l.process.Done(): // what it left is taken
 	default:
