@@ -56,7 +56,8 @@
 //
 // # Concurrency
 //
-// All types are safe for concurrent use. A worker runs one task at a time.
+// All types are safe for concurrent use. A worker runs one task at a time. On Linux one that gets large payloads may move to
+// another of the processors that it may run on, when it shares one with its parent.
 //
 // # Memory
 //
