@@ -2,8 +2,8 @@ package pool
 
 import "time"
 
-// An apart keeps a worker off the processor that its link runs on, while another is there for it. With large payloads both
-// are at work most of the time; but who is woken through a socket is often put on the processor of who has woken him, and as
+// An apart keeps a worker off the processor that its link runs on, while another is there for it. With several large payloads under
+// way both are at work most of the time; but who is woken through a socket is often put on the processor of who has woken him, and as
 // they wait for each other by turns, the system takes long to find that they would be better apart. It belongs to one goroutine.
 type apart struct {
 	pause time.Duration

@@ -250,7 +250,7 @@ func (w *worker) take(r record) error {
 	w.bulky = r.meta&(flagArena|flagLarge) != 0
 	if r.meta&flagArena != 0 {
 		var err error
-		if arg, err = w.largeArgument(arg); err != nil {
+		if arg, err = w.largeArgument(arg, r.size); err != nil {
 			return err
 		}
 	}
