@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"errors"
 	"runtime"
 	"testing"
 	"time"
@@ -53,6 +54,41 @@ func TestApartMovesTheThread(t *testing.T) {
 		var a apart
 		if a.keep(other); a.until != 0 {
 			t.Errorf("it has moved away from processor %d", other)
+		}
+	}
+}
+
+// A worker moves while there is something for its link to do, and not for one large task alone.
+func TestWorkerMovesWhereThereIsWorkForBoth(t *testing.T) {
+	a := newArena()
+	if a == nil || processor() == 0 {
+		t.Skip("there are no arenas here, or processors are not told apart")
+	}
+	s, file, err := newShared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := errors.Join(a.close(), s.close(), file.Close()); err != nil {
+			t.Error(err)
+		}
+	}()
+	tail, head := s.word(wordTaskTail), s.word(wordTaskHead)
+	w := &worker{shared: s, arena: a, tasks: ringReader{ring: s.tasks(), tail: tail, head: head}}
+	sent := ringWriter{ring: s.tasks(), tail: tail, head: head}
+	for records := 1; records <= 2; records++ {
+		if _, err := sent.reserve(pieceSize, flagArena); err != nil {
+			t.Fatal(err)
+		}
+		sent.publish()
+		for range 100 { // the system may move the thread in between
+			s.word(wordLinkRuns).Store(processor())
+			if _, err := w.largeArgument(wherePiece(nil, 0, 8), recordHeader+pieceSize); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if moved := w.apart.until != 0; moved != (records == 2) {
+			t.Errorf("with %d tasks: moved %v", records, moved)
 		}
 	}
 }
