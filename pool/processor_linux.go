@@ -16,8 +16,9 @@ func processor() uint64 {
 	return uint64(number) + 1
 }
 
-// changeProcessor has this thread go on on another processor, if it may run on any other. What it may run on stays as it was: it
-// is put back as soon as the thread has moved, unless somebody else has changed it meanwhile.
+// changeProcessor has this thread go on on another processor, if it may run on any other. What it may run on is put back as soon as
+// it has moved, unless somebody else has changed it meanwhile. A thread that was not kept to less than its cpuset is kept to
+// nothing again, so that it follows the cpuset if that grows later.
 func changeProcessor() {
 	runtime.LockOSThread() // the runtime starts no thread from this one meanwhile, which would inherit its processors
 	defer runtime.UnlockOSThread()
@@ -31,7 +32,12 @@ func changeProcessor() {
 	if unix.SchedSetaffinity(0, &others) != nil {
 		return
 	}
-	if unix.SchedGetaffinity(0, &seen) == nil && seen == others {
+	if unix.SchedGetaffinity(0, &seen) != nil || seen != others {
+		return
+	}
+	every := unix.CPUSet{}
+	every.Fill()
+	if unix.SchedSetaffinity(0, &every) != nil || unix.SchedGetaffinity(0, &seen) != nil || seen != all {
 		_ = unix.SchedSetaffinity(0, &all)
 	}
 }
