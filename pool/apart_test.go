@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"errors"
 	"runtime"
 	"testing"
 	"time"
@@ -60,19 +59,10 @@ func TestApartMovesTheThread(t *testing.T) {
 
 // A worker moves while there is something for its link to do, and not for one large task alone.
 func TestWorkerMovesWhereThereIsWorkForBoth(t *testing.T) {
-	a := newArena()
-	if a == nil || processor() == 0 {
-		t.Skip("there are no arenas here, or processors are not told apart")
+	if processor() == 0 {
+		t.Skip("processors are not told apart here")
 	}
-	s, file, err := newShared()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := errors.Join(a.close(), s.close(), file.Close()); err != nil {
-			t.Error(err)
-		}
-	}()
+	s, a := sharedWith(t)
 	tail, head := s.word(wordTaskTail), s.word(wordTaskHead)
 	w := &worker{shared: s, arena: a, tasks: ringReader{ring: s.tasks(), tail: tail, head: head}}
 	sent := ringWriter{ring: s.tasks(), tail: tail, head: head}

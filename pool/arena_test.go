@@ -126,19 +126,7 @@ func TestResultsOutsideOfAnArenaAreRefused(t *testing.T) {
 
 // A link takes large results one by one, whatever comes before and after them.
 func TestLargeResultsAreTakenOneByOne(t *testing.T) {
-	a := newArena()
-	if a == nil {
-		t.Skip("there are no arenas here")
-	}
-	s, file, err := newShared()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := errors.Join(a.close(), s.close(), file.Close()); err != nil {
-			t.Error(err)
-		}
-	}()
+	s, a := sharedWith(t)
 	w := &worker{shared: s, arena: a, results: ringWriter{ring: s.results(), tail: s.word(wordResultTail), head: s.word(wordResultHead)}}
 	l := &link{
 		arena: a, pool: &Pool{options: &Options{MaxPayload: 1 << 30}},
