@@ -22,17 +22,18 @@ const listenNap = time.Millisecond
 func (l *link) listen() {
 	nap := time.NewTimer(0)
 	defer nap.Stop()
-	wanted := l.shared.word(wordWantReport)
+	wanted, knocking := l.shared.word(wordWantReport), l.shared.word(wordKnocking)
 	for {
 		known := l.hear()
 		wanted.Store(1)
 		if l.shared.word(wordReports).Load() == known || !wanted.CompareAndSwap(1, 0) {
 			if err := l.process.AwaitKnock(); err != nil {
-				if errors.Is(err, wire.ErrFrameTooLarge) {
+				if errors.Is(err, wire.ErrFrameTooLarge) || errors.Is(err, wire.ErrBadFrame) {
 					l.blame(err)
 				}
 				return
 			}
+			knocking.Store(0) // before it looks at what there is
 		}
 		if l.logs != nil {
 			l.logs.ring()

@@ -40,9 +40,9 @@ func (w *worker) keepReport(c *taskContext, p Progress) bool {
 }
 
 // knock wakes the link's listener if the word says that it waits for what has come. It does not wait: no second knock goes
-// out before the link has taken the first.
+// out before the link has taken the first, which then looks at everything.
 func (w *worker) knock(wanted *atomic.Uint64) {
-	if wanted.Load() == 1 && wanted.CompareAndSwap(1, 0) {
+	if wanted.Load() == 1 && wanted.CompareAndSwap(1, 0) && w.shared.word(wordKnocking).CompareAndSwap(0, 1) {
 		_ = w.child.Knock() // a link that is gone wants nothing
 	}
 }

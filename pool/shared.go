@@ -21,6 +21,7 @@ const (
 	wordLinkRuns     = 8 * 64  // link: which processor it was on when it sent the last large payload; see apart
 	wordReports      = 12 * 64 // worker: how many reports of progress it has made; see progress.go for where they are
 	wordWantReport   = 13 * 64 // 1 while the link waits to be told of one
+	wordKnocking     = 14 * 64 // 1 while a knock is on its way
 	slotsAt          = 4096
 	slotCount        = 1 << 12
 	ringBytes        = 256 << 10

@@ -1,0 +1,64 @@
+package pool_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/multiproc-go/multiproc/pool"
+)
+
+var chatter = pool.RegisterNamed("test.chatter", func(ctx context.Context, d time.Duration) (int64, error) {
+	n := int64(0)
+	for end := time.Now().Add(d); time.Now().Before(end); n++ {
+		pool.ReportProgress(ctx, pool.Progress{Done: n})
+		if n%20 == 0 {
+			slog.InfoContext(ctx, "more")
+		}
+	}
+	return n, nil
+})
+
+// However much a task reports and logs, no more than a knock or two are on their way: the pipe never fills, and the pool
+// sleeps when the task does.
+func TestKnocksDoNotGather(t *testing.T) {
+	p := newPool(t, &pool.Options{Workers: 1, ForwardLogs: slog.LevelInfo, Logger: slog.New(slog.DiscardHandler)})
+	r, err := chatter.WithProgress(func(int, pool.Progress) {}).ApplyAsync(t.Context(), p, 500*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for most := 0; !r.Ready(); <-time.After(10 * time.Millisecond) {
+		if most = max(most, mostInPipes(t)); most > 64 {
+			t.Fatalf("%d bytes wait in a pipe", most)
+		}
+	}
+}
+
+// mostInPipes returns how many bytes wait in the fullest of this process's pipes.
+func mostInPipes(t *testing.T) (most int) {
+	t.Helper()
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range fds {
+		target, err := os.Readlink("/proc/self/fd/" + entry.Name())
+		if err != nil || !strings.HasPrefix(target, "pipe:") {
+			continue
+		}
+		fd, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := unix.IoctlGetInt(fd, unix.TIOCINQ); err == nil {
+			most = max(most, n)
+		}
+	}
+	return most
+}
