@@ -34,7 +34,7 @@ func TestKnocksDoNotGather(t *testing.T) {
 		t.Fatal(err)
 	}
 	for most := 0; !r.Ready(); <-time.After(10 * time.Millisecond) {
-		if most = max(most, mostInPipes(t)); most > 64 {
+		if most = max(most, mostInPipes(t)); most > 16 {
 			t.Fatalf("%d bytes wait in a pipe", most)
 		}
 	}

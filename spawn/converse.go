@@ -2,9 +2,11 @@ package spawn
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/multiproc-go/multiproc/wire"
 )
@@ -12,15 +14,17 @@ import (
 // Parent and child have a few words with each other after the hello, over the pipes that the child was started over: the
 // parent orders, and the child knocks. That is for what is short and rare, and saves a role a connection of its own.
 
-// maxKnock bounds what a child says after its hello, in bytes: nothing.
-const maxKnock = 64
+// leastPatience is how long a child has at least to take an order, where its grace is shorter.
+const leastPatience = time.Second
 
 // errMute is returned where the child's role has not set Child.Orders.
 var errMute = errors.New("spawn: the child's role takes no orders")
 
 // Order sends a short message to the child's role, which has it in Child.Orders. It blocks no longer than a write to an
-// almost empty pipe does, as it is meant for a few messages at a time. It is safe for concurrent use. It returns
-// os.ErrProcessDone once the child is gone, and an error where the role takes no orders.
+// almost empty pipe does, as it is meant for a few messages at a time; when thousands wait in vain for the child to take
+// them, it blocks for the grace period (see Options.Grace), or a second if that is more, and then fails, as do all later ones.
+// It is safe for concurrent use. It returns os.ErrProcessDone once the child is gone, and an error where the role takes no
+// orders.
 func (p *Process) Order(message []byte) error {
 	if p.knocks.Load() == nil {
 		return errMute
@@ -29,6 +33,11 @@ func (p *Process) Order(message []byte) error {
 }
 
 func (p *Process) tell(o *order) error {
+	select {
+	case <-p.started:
+		_ = p.lifeline.NetConn().SetWriteDeadline(time.Now().Add(max(p.grace, leastPatience))) // fails once the child has exited
+	default: // the deadline is that of its start
+	}
 	err := send(p.lifeline, o)
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, os.ErrClosed) {
 		return os.ErrProcessDone
@@ -37,23 +46,26 @@ func (p *Process) tell(o *order) error {
 }
 
 // AwaitKnock blocks until the child has called Child.Knock once more. It returns io.EOF when it is gone, an error that
-// wraps wire.ErrFrameTooLarge where it has written anything else, and an error where its role takes no orders. One
-// goroutine at a time may call it.
+// wraps wire.ErrFrameTooLarge or wire.ErrBadFrame where it has written anything else, and an error where its role takes no
+// orders. One goroutine at a time may call it.
 func (p *Process) AwaitKnock() error {
 	conn := p.knocks.Load()
 	if conn == nil {
 		return errMute
 	}
-	_, err := conn.ReadFrame(nil)
-	if errors.Is(err, os.ErrClosed) {
+	frame, err := conn.ReadFrame(nil)
+	switch {
+	case errors.Is(err, os.ErrClosed):
 		return io.EOF
+	case len(frame) > 0:
+		return fmt.Errorf("spawn: a knock is empty: %w", wire.ErrFrameTooLarge)
 	}
 	return err
 }
 
 // keepKnocks keeps the pipe of a child that may knock, until that has exited.
 func (p *Process) keepKnocks(conn *wire.Conn) {
-	conn.SetMaxFrame(maxKnock)
+	conn.SetMaxFrame(1) // 0 would be the default
 	p.knocks.Store(conn)
 	if p.hasExited() {
 		p.closeKnocks()
@@ -70,9 +82,9 @@ func (p *Process) closeKnocks() {
 // are on their way than somebody awaits. It is for roles that have set Orders, after their Hello, and safe for concurrent
 // use.
 func (c *Child) Knock() error {
-	c.mu.Lock()
+	c.greeting.Lock()
 	conn := c.knocks
-	c.mu.Unlock()
+	c.greeting.Unlock()
 	if conn == nil {
 		return errMute
 	}

@@ -7,7 +7,9 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/multiproc-go/multiproc/spawn"
 	"github.com/multiproc-go/multiproc/wire"
@@ -16,6 +18,8 @@ import (
 func init() {
 	spawn.RegisterRole("test/obey", obeying)
 	spawn.RegisterRole("test/goexit", leaving)
+	spawn.RegisterRole("test/eager", eager)
+	spawn.RegisterRole("test/heedless", heedless)
 }
 
 // obeying knocks once for each byte of an order, ends at one that says so, and writes what is no knock at another.
@@ -25,9 +29,12 @@ func obeying(ctx context.Context, c *spawn.Child) error {
 		switch string(message) {
 		case "end":
 			ended <- errors.New("ordered to")
-		case "babble":
-			_, err := os.NewFile(4, "hello").WriteString(strings.Repeat("\x00\x01", 4) + "babble")
-			ended <- err
+		default:
+			if babble, ok := strings.CutPrefix(string(message), "babble"); ok {
+				_, err := os.NewFile(4, "hello").WriteString(babble)
+				ended <- err
+				return
+			}
 		}
 		for range message {
 			_ = c.Knock()
@@ -45,6 +52,37 @@ func obeying(ctx context.Context, c *spawn.Child) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// eager knocks as soon as it can, and until it has said hello.
+func eager(ctx context.Context, c *spawn.Child) error {
+	c.Orders = func([]byte) {}
+	tried, knocked := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(knocked)
+		for try := 1; c.Knock() != nil; try++ {
+			if try == 1000 {
+				close(tried)
+			}
+		}
+	}()
+	<-tried
+	if err := c.Hello(""); err != nil {
+		return err
+	}
+	<-knocked
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// heedless takes one order and no other.
+func heedless(ctx context.Context, c *spawn.Child) error {
+	c.Orders = func([]byte) { select {} }
+	if err := c.Hello(""); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 // leaving leaves while its goroutine is being ended.
@@ -96,12 +134,53 @@ func TestOrdersAndKnocks(t *testing.T) {
 
 // Of a child that writes what is no knock, no more than a header is read.
 func TestKnocksAreEmpty(t *testing.T) {
-	p := begin(t, "test/obey", "", nil)
-	if err := p.Order([]byte("babble")); err != nil {
+	for babble, want := range map[string]error{
+		"\x00\x01\x00\x01":  wire.ErrFrameTooLarge,
+		"\x00\x00\x00\x01x": wire.ErrFrameTooLarge,
+		"\xf0\x00\x00\x00":  wire.ErrBadFrame,
+		"\x00\x00":          io.ErrUnexpectedEOF,
+	} {
+		p := begin(t, "test/obey", "", nil)
+		if err := p.Order([]byte("babble" + babble)); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.AwaitKnock(); !errors.Is(err, want) && (want != io.ErrUnexpectedEOF || !errors.Is(err, io.EOF)) {
+			t.Errorf("%q: %v", babble, err) // the pipe of a child that is gone may be closed before it is read to its end
+		}
+	}
+}
+
+// A knock cannot be taken for the hello, however early it is tried.
+func TestKnocksFollowTheHello(t *testing.T) {
+	for range 10 {
+		p := begin(t, "test/eager", "", nil)
+		if err := p.AwaitKnock(); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Kill(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Who gives orders to a child that takes none is not kept for longer than its grace, and can end it.
+func TestOrdersThatNobodyTakes(t *testing.T) {
+	p := begin(t, "test/heedless", "", &spawn.Options{Grace: time.Second})
+	message := make([]byte, 1<<10)
+	for sent := 0; ; sent++ {
+		err := p.Order(message)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
+		if err != nil || sent > 1<<10 {
+			t.Fatal(sent, err)
+		}
+	}
+	if err := p.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.AwaitKnock(); !errors.Is(err, wire.ErrFrameTooLarge) {
-		t.Fatal(err)
+	if p.Signal() != 0 || p.ExitCode() != 128+int(syscall.SIGTERM) {
+		t.Error(p.Signal(), p.ExitCode())
 	}
 }
 

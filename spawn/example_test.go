@@ -86,6 +86,24 @@ func ExampleProcess_Shutdown() {
 	// Output: <nil> 0
 }
 
+// A role that has set Child.Orders is told what to do over the pipe that it was started over, and says that something was done
+// by knocking. This one knocks once for each byte of an order.
+func ExampleProcess_Order() {
+	ctx := context.Background()
+	p, err := spawn.StartRole(ctx, "test/obey", nil, nil, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(p.Order([]byte("ab")))
+	fmt.Println(p.AwaitKnock(), p.AwaitKnock())
+	fmt.Println(p.Shutdown(ctx))
+	// Output:
+	// <nil>
+	// <nil> <nil>
+	// <nil>
+}
+
 // A whole program. MainWith and Main never return, so nothing can come after them in main.
 func ExampleMainWith() {
 	main := func() {

@@ -79,7 +79,7 @@ func verifyDescriptors(identities []descriptorIdentity) bool {
 func inherit(kind string, count int) *inheritance {
 	in := &inheritance{
 		booting: newBooting(),
-		hello:   os.NewFile(firstDescriptor+1, "hello"), // it takes one frame, for which there is room
+		hello:   os.NewFile(firstDescriptor+1, "hello"), // blocking: there is room for the few bytes that it takes
 	}
 	next := firstDescriptor + 2
 	if kind == kindChild {

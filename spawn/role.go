@@ -82,9 +82,11 @@ type Child struct {
 
 	life *life
 
-	mu     sync.Mutex // guards the fields below
-	conn   *wire.Conn // nil once the child has said hello
-	knocks *wire.Conn // the same from then on, if Orders was set
+	mu   sync.Mutex // guards the field below
+	conn *wire.Conn // nil once the child has said hello
+
+	greeting sync.Mutex // guards the field below, and is held while the hello is written
+	knocks   *wire.Conn // the same from then on, if Orders was set
 }
 
 // ErrHelloTwice is returned by Child.Hello when the parent has had its answer.
@@ -117,17 +119,21 @@ func (c *Child) answer(message *hello) error {
 	conn := c.conn
 	c.conn = nil
 	if conn != nil && c.Orders != nil && !message.Failed {
-		message.Knocks, c.knocks = true, conn
+		message.Knocks = true
 		c.life.orders.Store(&c.Orders)
 	}
 	c.mu.Unlock()
 	if conn == nil {
 		return ErrHelloTwice
 	}
+	c.greeting.Lock() // an order may come at once, and have the role knock
+	defer c.greeting.Unlock()
 	err := send(conn, message)
-	if !message.Knocks {
-		err = errors.Join(err, conn.Close())
+	if err == nil && message.Knocks {
+		c.knocks = conn
+		return nil
 	}
+	err = errors.Join(err, conn.Close())
 	switch {
 	case errors.Is(err, syscall.EPIPE):
 		return reportedError{fmt.Errorf("spawn: the parent waits for no answer: %w", err)}
