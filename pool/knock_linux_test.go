@@ -2,6 +2,7 @@ package pool_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"strconv"
@@ -37,6 +38,30 @@ func TestKnocksDoNotGather(t *testing.T) {
 		if most = max(most, mostInPipes(t)); most > 16 {
 			t.Fatalf("%d bytes wait in a pipe", most)
 		}
+	}
+}
+
+var babbles = pool.RegisterNamed("test.babbles", func(ctx context.Context, garbage []byte) (int, error) {
+	if _, err := unix.Write(4, garbage); err != nil { // the pipe for the hello
+		return 0, err
+	}
+	<-ctx.Done()
+	return 0, ctx.Err()
+})
+
+// A worker that says anything but a knock is killed, and the pool goes on.
+func TestWorkerThatBabbles(t *testing.T) {
+	p := newPool(t, &pool.Options{Workers: 1})
+	f := babbles.WithProgress(func(int, pool.Progress) {}).WithTimeout(10 * time.Second)
+	for _, garbage := range []string{"\x7f\xff\xff\xff", "\x00\x00\x00\x01x", "\xf0\x00\x00\x00"} {
+		_, err := f.Apply(t.Context(), p, []byte(garbage))
+		var lost *pool.WorkerLostError
+		if !errors.As(err, &lost) || !strings.Contains(lost.Cause, "frame") {
+			t.Errorf("%q: %v", garbage, err)
+		}
+	}
+	if got, err := double.Apply(t.Context(), p, 4); err != nil || got != 8 {
+		t.Error(got, err)
 	}
 }
 
