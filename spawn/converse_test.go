@@ -144,7 +144,7 @@ func TestKnocksAreEmpty(t *testing.T) {
 		if err := p.Order([]byte("babble" + babble)); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.AwaitKnock(); !errors.Is(err, want) && (want != io.ErrUnexpectedEOF || !errors.Is(err, io.EOF)) {
+		if err := p.AwaitKnock(); !errors.Is(err, want) && (!errors.Is(want, io.ErrUnexpectedEOF) || !errors.Is(err, io.EOF)) {
 			t.Errorf("%q: %v", babble, err) // the pipe of a child that is gone may be closed before it is read to its end
 		}
 	}
