@@ -65,7 +65,7 @@ func TestWorkerThatBabbles(t *testing.T) {
 	}
 }
 
-// mostInPipes returns how many bytes wait in the fullest of this process's pipes.
+// mostInPipes returns how many bytes wait in the fullest of the pipes that this process reads from.
 func mostInPipes(t *testing.T) (most int) {
 	t.Helper()
 	fds, err := os.ReadDir("/proc/self/fd")
@@ -80,6 +80,10 @@ func mostInPipes(t *testing.T) (most int) {
 		fd, err := strconv.Atoi(entry.Name())
 		if err != nil {
 			t.Fatal(err)
+		}
+		mode, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+		if err != nil || mode&unix.O_ACCMODE != unix.O_RDONLY {
+			continue
 		}
 		if n, err := unix.IoctlGetInt(fd, unix.TIOCINQ); err == nil {
 			most = max(most, n)
