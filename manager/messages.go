@@ -78,6 +78,5 @@ func decode[T any](encoded []byte) (v T, err error) {
 	if err != nil {
 		return v, err
 	}
-	err = codec.Decode(encoded, &v)
-	return v, err
+	return codec.DecodeValue(encoded)
 }

@@ -38,7 +38,7 @@ func (a *Array[T]) Len(ctx context.Context) (int, error) {
 
 // Get returns the value at an index.
 func (a *Array[T]) Get(ctx context.Context, index int) (T, error) {
-	value, err := a.get(ctx, &a.Proxy, index)
+	value, err := a.askValue(ctx, &a.Proxy, "Get", message(nil).int(index))
 	return value, failed(typeArray, "Get", err)
 }
 

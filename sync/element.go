@@ -58,12 +58,16 @@ func (e element[T]) decode(r *reader) T {
 	var v T
 	encoded := r.Value()
 	if r.Err() == nil {
-		if err := e.codec.Decode(encoded, &v); err != nil {
+		var err error
+		if v, err = e.codec.DecodeValue(encoded); err != nil {
 			r.Fail(err)
 		}
 	}
 	return v
 }
+
+// decodeOnly reads a message that is one value.
+func (e element[T]) decodeOnly(m []byte) (T, error) { return e.codec.DecodeValue(m) }
 
 // decodeAll reads an array of values.
 func (e element[T]) decodeAll(r *reader) []T {

@@ -46,7 +46,7 @@ func (l *List[T]) Len(ctx context.Context) (int, error) {
 
 // Get returns the value at an index.
 func (l *List[T]) Get(ctx context.Context, index int) (T, error) {
-	value, err := l.get(ctx, &l.Proxy, index)
+	value, err := l.askValue(ctx, &l.Proxy, "Get", message(nil).int(index))
 	return value, failed(typeList, "Get", err)
 }
 

@@ -14,10 +14,25 @@ import (
 type message []byte
 
 func (m message) uint(v uint64) message   { return msgp.AppendUint64(m, v) }
-func (m message) int(v int) message       { return msgp.AppendInt64(m, int64(v)) }
 func (m message) bool(v bool) message     { return msgp.AppendBool(m, v) }
 func (m message) string(v string) message { return msgp.AppendString(m, v) }
 func (m message) value(v []byte) message  { return append(m, v...) }
+
+// int appends a whole number. A message that is a small one takes no memory of its own.
+func (m message) int(v int) message {
+	if m == nil && 0 <= v && v < len(smallInts) {
+		return smallInts[v : v+1 : v+1]
+	}
+	return msgp.AppendInt64(m, int64(v))
+}
+
+// smallInts are the whole numbers that take one byte, as they are encoded. Nobody changes them.
+var smallInts = func() (encoded [128]byte) {
+	for i := range encoded {
+		encoded[i] = byte(i)
+	}
+	return encoded
+}()
 
 // arrayOf begins an array of so many values, which are to follow.
 func (m message) arrayOf(n int) message { return msgp.AppendArrayHeader(m, uint32(n)) }

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/multiproc-go/multiproc/manager"
-	"github.com/multiproc-go/multiproc/wire"
 )
 
 // A sequence is the client's side of what Value, Array and List have in common.
@@ -32,20 +31,6 @@ func (q *sequence[T]) adopt(p *manager.Proxy, name string, src []byte) ([]byte, 
 	return adopt(p, name, src)
 }
 
-func (q *sequence[T]) get(ctx context.Context, p *manager.Proxy, index int) (T, error) {
-	var zero T
-	reply, err := p.Invoke(ctx, "Get", message(nil).int(index))
-	if err != nil {
-		return zero, err
-	}
-	r := wire.NewReader(reply) // as in ask, with no memory of its own
-	value := q.element.decode(r)
-	if err := r.End(); err != nil {
-		return zero, err
-	}
-	return value, nil
-}
-
 func (q *sequence[T]) set(ctx context.Context, p *manager.Proxy, index int, value T) error {
 	argument, err := q.element.encode(message(nil).int(index), value)
 	if err != nil {
@@ -59,7 +44,7 @@ func (q *sequence[T]) swap(ctx context.Context, p *manager.Proxy, index int, val
 	if err != nil {
 		return old, err
 	}
-	return ask(ctx, p, "Swap", argument, q.element.decode)
+	return q.askValue(ctx, p, "Swap", argument)
 }
 
 func (q *sequence[T]) compareAndSwap(ctx context.Context, p *manager.Proxy, index int, old, value T) (bool, error) {
@@ -78,7 +63,17 @@ func (q *sequence[T]) add(ctx context.Context, p *manager.Proxy, index int, delt
 	if err != nil {
 		return sum, err
 	}
-	return ask(ctx, p, "Add", argument, q.element.decode)
+	return q.askValue(ctx, p, "Add", argument)
+}
+
+// askValue calls a method whose result is a value.
+func (q *sequence[T]) askValue(ctx context.Context, p *manager.Proxy, method string, argument message) (T, error) {
+	reply, err := p.Invoke(ctx, method, argument)
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return q.element.decodeOnly(reply)
 }
 
 // modify replaces a value by what change makes of it, again and again until nobody has changed it in between.
@@ -89,9 +84,8 @@ func (q *sequence[T]) modify(ctx context.Context, p *manager.Proxy, index int, c
 		if err != nil {
 			return value, err
 		}
-		r := wire.NewReader(old)
-		before := q.element.decode(r)
-		if err := r.End(); err != nil {
+		before, err := q.element.decodeOnly(old)
+		if err != nil {
 			return value, err
 		}
 		value = change(before)

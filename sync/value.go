@@ -31,7 +31,7 @@ func NewValue[T any](ctx context.Context, m *manager.Manager, value T, options .
 
 // Get returns the value.
 func (v *Value[T]) Get(ctx context.Context) (T, error) {
-	value, err := v.get(ctx, &v.Proxy, 0)
+	value, err := v.askValue(ctx, &v.Proxy, "Get", message(nil).int(0))
 	return value, failed(typeValue, "Get", err)
 }
 

@@ -94,15 +94,37 @@ func (c *Codec[T]) Append(dst []byte, v *T) ([]byte, error) {
 // bounded by a multiple of len(src), whatever lengths src claims.
 func (c *Codec[T]) Decode(src []byte, v *T) error {
 	if c.direct != nil {
-		rest, err := c.direct.decode(src, unsafe.Pointer(v))
-		if err != nil || len(rest) != 0 {
-			return decodeError(c.typ, err, len(rest))
-		}
-		return nil
+		return c.decodeDirect(src, unsafe.Pointer(v))
 	}
 	var zero T
 	*v = zero
 	return decodePlanned(src, c.plan, reflect.ValueOf(v).Elem())
+}
+
+// DecodeValue is Decode for a value of its own, which takes no memory beside what it is made of where Direct is true.
+func (c *Codec[T]) DecodeValue(src []byte) (v T, err error) {
+	if c.direct != nil {
+		err = c.decodeDirect(src, hide(unsafe.Pointer(&v)))
+		return v, err
+	}
+	made := new(T)
+	err = c.Decode(src, made)
+	return *made, err
+}
+
+func (c *Codec[T]) decodeDirect(src []byte, p unsafe.Pointer) error {
+	rest, err := c.direct.decode(src, p)
+	if err != nil || len(rest) != 0 {
+		return decodeError(c.typ, err, len(rest))
+	}
+	return nil
+}
+
+// hide hides from the compiler where a pointer goes, so that what it points to may stay on the stack. That is right for
+// directFuncs, which keep no pointer, and not for methods of users' types.
+func hide(p unsafe.Pointer) unsafe.Pointer {
+	address := uintptr(p)
+	return *(*unsafe.Pointer)(unsafe.Pointer(&address))
 }
 
 // Direct reports whether Append and Decode run neither code of the value's type nor reflection: they are then

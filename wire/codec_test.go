@@ -246,6 +246,27 @@ func TestDecodeOverwritesAndToleratesOtherBuilds(t *testing.T) {
 	}
 }
 
+// written holds what must not be copied once it was used.
+type written struct{ text strings.Builder }
+
+func (w *written) MarshalBinary() ([]byte, error) { return []byte(w.text.String()), nil }
+func (w *written) UnmarshalBinary(b []byte) error { _, err := w.text.Write(b); return err }
+
+func TestWhatIsDecodedStaysWhereItIs(t *testing.T) {
+	var v, got written
+	v.text.WriteString("a")
+	encoded, err := codecOf[written](t).Append(nil, &v)
+	if err == nil {
+		err = codecOf[written](t).Decode(encoded, &got)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.text.WriteString("b"); got.text.String() != "ab" {
+		t.Error(got.text.String())
+	}
+}
+
 func TestRefusalsNameTheField(t *testing.T) {
 	refused[chan int](t, "chan int")
 	refused[func()](t, "func()")
@@ -313,5 +334,13 @@ func noAllocation[T any](t *testing.T, v T) {
 	c, buf := codecOf[T](t), make([]byte, 0, 100)
 	if n := testing.AllocsPerRun(100, func() { _, _ = c.Append(buf, &v) }); n != 0 {
 		t.Errorf("%T: Append allocates %v times", v, n)
+	}
+}
+
+func TestDecodingAValueOfABasicKindDoesNotAllocate(t *testing.T) {
+	c := codecOf[int](t)
+	encoded, sum := []byte{7}, 0
+	if n := testing.AllocsPerRun(100, func() { v, _ := c.DecodeValue(encoded); sum += v }); n != 0 || sum != 7*101 {
+		t.Errorf("%v times for %d", n, sum)
 	}
 }

@@ -63,6 +63,20 @@ func ExampleCodec() {
 	// Output: {a.png [64 128]} <nil>
 }
 
+func ExampleCodec_DecodeValue() {
+	codec, err := wire.CodecOf[int]()
+	if err != nil {
+		log.Fatal(err)
+	}
+	n := 42
+	encoded, err := codec.Append(nil, &n)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(codec.DecodeValue(encoded))
+	// Output: 42 <nil>
+}
+
 func ExampleCodecOf_refused() {
 	type job struct {
 		Name string
