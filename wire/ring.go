@@ -24,6 +24,9 @@ const (
 
 	// homeBytes is how much of a ring is used as long as its reader keeps up: the rest takes no memory then.
 	homeBytes = 8 << 10
+	// lookEvery is after how many bytes beyond those a writer looks whether its reader has kept up: what the reader writes is in
+	// the other processor's cache.
+	lookEvery = 1 << 10
 )
 
 func errCorrupt(what string) error {
@@ -57,7 +60,7 @@ func (w *ringWriter) reserve(n int) ([]byte, error) {
 	need, size := uint64(recordHeader+padded(n)), uint64(len(w.ring))
 	place := w.position & (size - 1)
 	skip := uint64(0)
-	if place+need > homeBytes && place > 0 {
+	if end := place + need; end > homeBytes && place > 0 && end/lookEvery != place/lookEvery {
 		if err := w.look(); err != nil {
 			return nil, err
 		}
