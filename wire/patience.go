@@ -19,15 +19,17 @@ type Patience struct {
 	misses  int
 	off     bool
 	asleep  int64 // when the last sleep began, or 0
+	others  int64 // when other goroutines were let run last
 	penalty int64 // for which looking is left off after the processor was lost, in nanoseconds
 	until   int64 // when that ends
 }
 
 const (
-	lookTime     = 50 * time.Microsecond // the default Limit
-	looksAtOnce  = 40                    // between two yields to other threads
-	othersEvery  = 8                     // yields, after which other goroutines may run
-	mostYields   = 2000                  // where the clock stands still, as in a test
+	lookTime     = 50 * time.Microsecond  // the default Limit
+	looksAtOnce  = 40                     // between two yields to other threads
+	othersAfter  = 100 * time.Microsecond // of looks, after which other goroutines are let run
+	othersEvery  = 8                      // yields, after which they are where all processors look
+	mostYields   = 2000                   // where the clock stands still, as in a test
 	mostMisses   = 4
 	lostTime     = 500 * time.Microsecond // a yield that took longer has lost the processor
 	leastPenalty = 10 * time.Millisecond
@@ -55,14 +57,15 @@ func (p *Patience) Await(ready func() bool) bool {
 	if !p.willing(begun) {
 		return false
 	}
-	if int(looking.Add(1)) > runtime.GOMAXPROCS(0) {
-		looking.Add(-1)
+	defer looking.Add(-1)
+	free := runtime.GOMAXPROCS(0) - int(looking.Add(1))
+	if free < 0 {
 		return false
 	}
-	defer looking.Add(-1)
 	for round, last := 1, begun; ; round++ {
-		if round%othersEvery == 0 {
-			runtime.Gosched()
+		if free == 0 && round%othersEvery == 0 || last-p.others > int64(othersAfter) {
+			p.others = last
+			runtime.Gosched() // which may wake a thread that looks for something to do, and goes on here
 		} else {
 			yield()
 		}

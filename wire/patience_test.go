@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -65,5 +67,32 @@ func TestPatienceLeavesTheProcessorToOthers(t *testing.T) {
 	}
 	if p.penalty > 2*int64(leastPenalty) {
 		t.Errorf("%d is not forgotten", p.penalty)
+	}
+}
+
+// Other goroutines run while somebody looks: soon where he has the only processor, and else from time to time.
+func TestPatienceLetsOtherGoroutinesRun(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	fewest := 1 << 30
+	for range 20 { // the processor may be lost in between
+		p := Patience{Limit: time.Second, others: clock() + int64(time.Hour)}
+		var ran atomic.Bool
+		looks := 0
+		go ran.Store(true)
+		for !p.Await(func() bool { looks++; return ran.Load() }) {
+			p.until = 0
+		}
+		fewest = min(fewest, looks)
+	}
+	if fewest > 10*othersEvery*looksAtOnce {
+		t.Errorf("the other one has run after %d looks at the earliest", fewest)
+	}
+	defer looking.Add(1)
+	looking.Add(-1) // as if there were another processor
+	p := Patience{Limit: time.Second}
+	before := clock()
+	p.Await(func() bool { return p.others != 0 || clock()-before > int64(time.Second) })
+	if p.others < before {
+		t.Error("they were not let run")
 	}
 }
