@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -217,5 +219,72 @@ func TestNextLargeTaskDoesNotWaitForACopy(t *testing.T) {
 		if <-sink.ended; sink.err != nil || sink.sent[0]-before != ahead {
 			t.Errorf("of %d bytes: %d tasks were sent, and not %d, when the first had ended: %v", size, sink.sent[0]-before, ahead, sink.err)
 		}
+	}
+}
+
+// outgrown is a sink that has its pool's worker be due at an outcome, and of each one waits for the next to be there.
+type outgrown struct {
+	pool  *Pool
+	first *link
+	at    int
+	seen  int
+	late  int // outcomes of the first worker after it was due
+	err   error
+	left  int
+	ended chan struct{}
+}
+
+func (s *outgrown) settle(_ int, o outcome) {
+	l := s.pool.seats[0].link.Load()
+	s.err = errors.Join(s.err, o.err)
+	if s.left--; s.left == 0 {
+		close(s.ended)
+	}
+	if l != s.first {
+		return
+	}
+	switch s.seen++; {
+	case s.seen == s.at:
+		l.outgrow()
+	case s.seen > s.at:
+		s.late++
+	}
+	for l.busy() && !l.shared.resultsWait() && l.process.ExitCode() < 0 && l.process.Signal() == 0 {
+		runtime.Gosched()
+	}
+}
+
+// A worker that always has the next large result ready when one was taken is replaced when it is due.
+func TestWorkerThatIsAheadOfItsLinkIsReplaced(t *testing.T) {
+	if arenaHalf == 0 {
+		t.Skip("there are no arenas here")
+	}
+	p, err := New(t.Context(), &Options{Workers: 1, Spares: 1, MaxAge: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if _, err := returns.Apply(t.Context(), p, nil); err != nil {
+		t.Fatal(err)
+	}
+	for p.successorsReady.Load() == 0 && t.Context().Err() == nil {
+		runtime.Gosched()
+	}
+	sink := &outgrown{pool: p, first: p.seats[0].link.Load(), at: 5, left: 400, ended: make(chan struct{})}
+	j := returns.newJob(t.Context(), p, false)
+	j.sink, j.borrows = sink, true
+	tasks, arg := make([]task, sink.left), make([]byte, 100_000)
+	for i := range tasks {
+		tasks[i] = task{job: j, index: i, arg: arg, raw: true}
+	}
+	if err := p.submit(t.Context(), tasks); err != nil {
+		t.Fatal(err)
+	}
+	if <-sink.ended; sink.err != nil || sink.late > 100 { // it has been sent some ahead
+		t.Errorf("a worker ended %d tasks after it was due: %v", sink.late, sink.err)
 	}
 }

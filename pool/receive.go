@@ -169,9 +169,16 @@ func (l *link) drain() (int, error) {
 const feedShare = 8
 
 // feed sends the next task when a large result has made room for it, before that result is copied: or the worker, which takes
-// as long for a task, would have run all it has when the copies of several are made.
+// as long for a task, would have run all it has when the copies of several are made. A worker that is due gets nothing so: it
+// might always have the next result ready, and drain would not end before its tasks do.
 func (l *link) feed() {
 	if n := len(l.answers); n == 0 || !l.answers[n-1].shared || len(l.answers[n-1].payload) > len(l.arena.results)/feedShare {
+		return
+	}
+	l.mu.Lock()
+	due := l.due != ""
+	l.mu.Unlock()
+	if due {
 		return
 	}
 	select {
