@@ -55,10 +55,11 @@ func (k *killing) run(ctx context.Context) error {
 			return err
 		}
 		if len(members) == 0 {
-			if settled || found.nothing(k.scan.execing, time.Now()) {
+			over := settled || found.nothing(k.scan.execing, time.Now())
+			if over && k.awaitExits(ctx) {
 				return k.refusals()
 			}
-			if !pause(ctx, time.Millisecond) {
+			if over || !pause(ctx, time.Millisecond) {
 				return k.survivors(ctx, nil)
 			}
 			continue
@@ -109,10 +110,27 @@ func (k *killing) pass() (members []Identity, settled bool, err error) {
 	return members, settled, err
 }
 
+// mostDying is how many ends are waited for at a time.
+const mostDying = 64
+
+// awaitExits waits for the ends of those that the last pass has seen in the middle of their exit, since nobody can tell whose they
+// are, and until then what they have open is open: a lock, say. It waits no longer than execPatience, and reports false when ctx has
+// ended before.
+func (k *killing) awaitExits(ctx context.Context) bool {
+	for _, id := range k.scan.exiting {
+		if fd, err := openVerified(id); err == nil && fd != noDescriptor {
+			k.dying = append(k.dying, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
+		}
+		if len(k.dying) == mostDying {
+			break
+		}
+	}
+	return len(k.dying) == 0 || k.waitUntilDead(ctx, execPatience)
+}
+
 // strike kills the members and keeps the pidfds of the first ones, to wait for. It
 // fails only if it cannot go on, without descriptors for example.
 func (k *killing) strike(members []Identity) error {
-	const most = 64
 	var errs []error
 	for _, id := range members {
 		fd, err := openVerified(id)
@@ -128,7 +146,7 @@ func (k *killing) strike(members []Identity) error {
 		case !errors.Is(err, os.ErrProcessDone):
 			k.refused[id] = err
 		}
-		if err != nil || fd == noDescriptor || len(k.dying) == most {
+		if err != nil || fd == noDescriptor || len(k.dying) == mostDying {
 			closeDescriptor(fd)
 			continue
 		}

@@ -46,6 +46,14 @@ func play(role string) {
 		ready()
 		go block()
 		_, _, _ = syscall.Syscall(syscall.SYS_EXIT, 0, 0, 0)
+	case "large": // takes long to end
+		memory := make([]byte, 256<<20)
+		for i := 0; i < len(memory); i += os.Getpagesize() {
+			memory[i] = 1
+		}
+		ready()
+		block()
+		runtime.KeepAlive(memory)
 	case "suicidal": // kills the tree that it belongs to
 		for _, environment := range [][]string{os.Environ(), nil} {
 			child := roleCommand("stubborn", environment)

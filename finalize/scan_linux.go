@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 )
 
 // A scan finds the members of trees in one pass over /proc or several.
@@ -15,7 +16,8 @@ type scan struct {
 	table   table
 	seen    *sightings // a Census's; nil where every environment is to be read
 
-	execing bool // in this pass a process was seen in the middle of an exec
+	execing bool       // in this pass a process was seen in the middle of an exec
+	exiting []Identity // those that were seen in the middle of their exit, and show no environment any more
 }
 
 // newScan begins to look for the members of a tree. The caller must close it.
@@ -45,7 +47,7 @@ func (t Tree) members() ([]Identity, error) {
 // settled if no member can have escaped it by starting a child and ending.
 func (s *scan) pass() (members []Identity, settled bool, err error) {
 	s.table.reset()
-	s.execing = false
+	s.execing, s.exiting = false, s.exiting[:0]
 	last := s.proc.lastPID()
 	if err := s.proc.each(s.look); err != nil {
 		return nil, false, err
@@ -124,7 +126,13 @@ func (s *scan) ownerByEnvironment(st *stat) int {
 	const attempts = 3
 	now := *st
 	for range attempts {
-		if now.flags&flagExiting != 0 || now.environEnd != 0 && now.environStart == now.environEnd {
+		switch {
+		case now.state == 'Z':
+			return s.ownerByThreads(&now)
+		case now.flags&flagExiting != 0:
+			s.exiting = append(s.exiting, now.identity())
+			return nobody
+		case now.environEnd != 0 && now.environStart == now.environEnd:
 			return nobody
 		}
 		environment, err := s.proc.environment(st.pid)
@@ -141,5 +149,31 @@ func (s *scan) ownerByEnvironment(st *stat) int {
 		}
 	}
 	s.execing = true
+	return nobody
+}
+
+// ownerByThreads is ownerByEnvironment for a process whose leading thread has ended before others: they have the environment as
+// long as they go on.
+func (s *scan) ownerByThreads(st *stat) int {
+	threads, err := os.ReadDir("/proc/" + strconv.Itoa(st.pid) + "/task")
+	if err != nil {
+		return nobody // it is gone
+	}
+	ending := true
+	for _, thread := range threads {
+		id, err := strconv.Atoi(thread.Name())
+		if err != nil || id == st.pid {
+			continue
+		}
+		if environment, err := s.proc.environment(id); err == nil && len(environment) > 0 {
+			return s.table.ownerOfAny(marksIn(environment))
+		}
+		if other, err := s.proc.stat(id); err == nil && other.flags&flagExiting == 0 {
+			ending = false
+		}
+	}
+	if ending {
+		s.exiting = append(s.exiting, st.identity())
+	}
 	return nobody
 }

@@ -95,7 +95,8 @@ func (t Tree) Signal(sig syscall.Signal) (n int, err error) {
 // It is done after a pass over /proc that finds nothing and of which it can tell
 // that nobody has slipped through: the numbers of all processes that were created
 // during the pass have been looked at too, and none was between two programs, where
-// a process shows no environment. On a machine too busy for that, it makes do with
+// a process shows no environment. Those that were seen in the middle of their exit, where one shows none either, are waited for
+// too, up to a second. On a machine too busy for that, it makes do with
 // ten passes in a row that find nothing, and with a second of them if somebody was
 // between two programs in each. What can escape is a process that has
 // cleared its environment, has not the session or group of a member, and whose

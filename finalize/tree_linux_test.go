@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -45,6 +46,49 @@ func TestKillDaemonOfADeadParent(t *testing.T) {
 		t.Errorf("members are %v, want pid %d alone", members, daemon)
 	}
 	f.killWhole(1)
+}
+
+// Whoever is in the middle of his exit shows no environment, and still has everything open.
+func TestKillWaitsForThoseThatAreEnding(t *testing.T) {
+	for range 20 {
+		f := startFamily(t, "large")
+		pid := f.pid()
+		if err := f.id.Signal(syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		st, err := processStat(pid)
+		for err == nil && !st.gone() && st.flags&flagExiting == 0 {
+			st, err = processStat(pid)
+		}
+		seen := err == nil && !st.gone()
+		if _, err := (Tree{Marks: []string{f.mark}, Since: f.id.Start}).Kill(within(t)); err != nil {
+			t.Error(err)
+		}
+		if st, err = processStat(pid); err == nil && !st.gone() {
+			t.Errorf("it is not over: %q, %#x", st.state, st.flags)
+		}
+		f.reap()
+		if seen {
+			return
+		}
+	}
+	t.Skip("they end too soon to be seen at it")
+}
+
+// The mark is found in a thread that goes on, where the one that leads the process has ended.
+func TestKillProcessWithoutItsLeader(t *testing.T) {
+	f := startFamily(t, "headless")
+	pid := f.pid()
+	for s, err := processStat(pid); s.state != 'Z'; s, err = processStat(pid) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		runtime.Gosched()
+	}
+	if n, err := (Tree{Marks: []string{f.mark}, Since: f.id.Start}).Kill(within(t)); n != 1 || err != nil {
+		t.Errorf("killed %d, %v", n, err)
+	}
+	f.reap()
 }
 
 func TestKillChildrenAfterTheirParentWasKilled(t *testing.T) {
