@@ -56,10 +56,10 @@ func (k *killing) run(ctx context.Context) error {
 		}
 		if len(members) == 0 {
 			over := settled || found.nothing(k.scan.execing, time.Now())
-			if over && k.awaitExits(ctx) {
+			switch {
+			case over && k.awaitExits(ctx):
 				return k.refusals()
-			}
-			if over || !pause(ctx, time.Millisecond) {
+			case over, !pause(ctx, time.Millisecond):
 				return k.survivors(ctx, nil)
 			}
 			continue

@@ -66,9 +66,6 @@ func (e element[T]) decode(r *reader) T {
 	return v
 }
 
-// decodeOnly reads a message that is one value.
-func (e element[T]) decodeOnly(m []byte) (T, error) { return e.codec.DecodeValue(m) }
-
 // decodeAll reads an array of values.
 func (e element[T]) decodeAll(r *reader) []T {
 	n := r.Array()

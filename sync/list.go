@@ -93,7 +93,7 @@ func (l *List[T]) Insert(ctx context.Context, index int, values ...T) error {
 
 // Pop takes out the value at an index, -1 for the last, and returns it.
 func (l *List[T]) Pop(ctx context.Context, index int) (T, error) {
-	value, err := ask(ctx, &l.Proxy, "Pop", message(nil).int(index), l.element.decode)
+	value, err := l.askValue(ctx, &l.Proxy, "Pop", message(nil).int(index))
 	return value, failed(typeList, "Pop", err)
 }
 

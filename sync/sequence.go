@@ -73,7 +73,7 @@ func (q *sequence[T]) askValue(ctx context.Context, p *manager.Proxy, method str
 		var zero T
 		return zero, err
 	}
-	return q.element.decodeOnly(reply)
+	return q.element.codec.DecodeValue(reply)
 }
 
 // modify replaces a value by what change makes of it, again and again until nobody has changed it in between.
@@ -84,7 +84,7 @@ func (q *sequence[T]) modify(ctx context.Context, p *manager.Proxy, index int, c
 		if err != nil {
 			return value, err
 		}
-		before, err := q.element.decodeOnly(old)
+		before, err := q.element.codec.DecodeValue(old)
 		if err != nil {
 			return value, err
 		}
