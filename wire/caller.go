@@ -45,13 +45,13 @@ type Caller struct {
 	limit         int64 // bytes of one argument or result
 	verdict       time.Duration
 	out           *outbox
-	last          atomic.Uint64 // the last call's number
+	begun         atomic.Uint64 // calls; the number of the last one
+	settled       atomic.Uint64 // of these, calls that have their reply, or need none; changed under the lock
 	running       atomic.Int32
 	frames        atomic.Int64 // that have arrived
 	argumentLimit atomic.Int64 // what LimitArguments has set, or else the connection's limit
 
-	waiting atomic.Int64  // calls that have no reply
-	lost    chan struct{} // closed once all goroutines have ended
+	lost chan struct{} // closed once all goroutines have ended
 
 	mayOffer atomic.Bool // the server takes shared memory
 	beside   atomic.Bool // replies may come through shared memory
@@ -67,6 +67,7 @@ type Caller struct {
 	answered bool       // the server has said whether it takes it
 	inbox    *inbox[replyHeader]
 	names    names
+	frame    []byte     // memory for the next frame from lane
 	looks    bool       // there is a goroutine that looks for all
 	served   *pending   // whose the last reply was
 	alone    int        // how many replies in a row were for it
@@ -76,13 +77,14 @@ type Caller struct {
 	slow     int        // what slow chains have cost
 
 	mu       sync.Mutex // guards the fields below; taken after reading, if both are
-	calls    map[uint64]*pending
+	calls    callTable
 	free     []*pending      // that no call has
 	ended    error           // why no call may begin any more; set once, before lost is closed
 	watch    *watch          // or nil
 	lastDone <-chan struct{} // of the last call's context
 	chain    []delivery      // that are handed out one after another
 	next     int             // of them
+	returned uint64          // calls that were settled and have taken notice of it
 	chained  bool            // the last call of the chain has not woken yet
 }
 
@@ -99,7 +101,6 @@ func NewCaller(c *Conn, options *CallOptions) *Caller {
 		limit:   limitMessages(c),
 		verdict: orDefault(o.VerdictTimeout, DefaultVerdictTimeout),
 		lost:    make(chan struct{}),
-		calls:   make(map[uint64]*pending),
 		relay:   make(chan struct{}, 1),
 		alone:   aloneAfter,
 	}
@@ -157,8 +158,7 @@ func (c *Caller) Call(ctx context.Context, object uint64, method string, argumen
 	if err := ctx.Err(); err != nil {
 		return Reply{}, fmt.Errorf("wire: call %s: %w", method, context.Cause(ctx))
 	}
-	call := c.last.Add(1)
-	p, err := c.enter(ctx, call)
+	call, p, err := c.enter(ctx)
 	if err != nil {
 		return Reply{}, fmt.Errorf("wire: call %s: %w", method, err)
 	}
@@ -166,8 +166,9 @@ func (c *Caller) Call(ctx context.Context, object uint64, method string, argumen
 		c.leave(call)
 		return Reply{}, fmt.Errorf("wire: call %s: %w", method, err)
 	}
+	looked := false
 	if c.beside.Load() {
-		c.lookFor(ctx, p)
+		looked = c.lookFor(ctx, p)
 	} else if call == offerAfter && c.mayOffer.Load() {
 		c.offer()
 	}
@@ -176,7 +177,7 @@ func (c *Caller) Call(ctx context.Context, object uint64, method string, argumen
 		c.leave(call)
 		return Reply{}, fmt.Errorf("wire: call %s: %w", method, err)
 	}
-	c.reuse(p)
+	c.reuse(p, looked)
 	return reply.result(ctx, method)
 }
 

@@ -4,9 +4,9 @@ import "runtime"
 
 // A delivery is a reply on its way to its call.
 type delivery struct {
-	call uint64
-	to   *pending // once the call is settled
-	notice
+	call  uint64
+	to    *pending // once the call is settled
+	reply Reply
 }
 
 const (
@@ -60,15 +60,17 @@ func (c *Caller) handOut() error {
 
 // settleFoundLocked settles the calls whose replies were found, and returns how many those are before one to no call.
 func (c *Caller) settleFoundLocked() int {
-	for i := range c.found {
-		p := c.settleLocked(c.found[i].call)
+	n := 0
+	for ; n < len(c.found); n++ {
+		p := c.removeLocked(c.found[n].call)
 		if p == nil {
-			return i
+			break
 		}
 		c.noteServed(p)
-		c.found[i].to = p
+		c.found[n].to = p
 	}
-	return len(c.found)
+	c.settled.Add(uint64(n))
+	return n
 }
 
 // passLocked wakes the next call of the chain, if there is one, or after the last whoever has begun it. It unlocks the
@@ -86,14 +88,14 @@ func (c *Caller) passLocked() {
 		c.chain[c.next] = delivery{}
 		c.next++
 		c.mu.Unlock()
-		d.to.notices <- d.notice // which has room: nobody else has settled the call
+		d.to.deliver(d.reply)
 	}
 }
 
 // deliver wakes calls for their replies at once.
 func deliver(replies []delivery) {
 	for i := range replies {
-		replies[i].to.notices <- replies[i].notice
+		replies[i].to.deliver(replies[i].reply)
 		replies[i] = delivery{}
 	}
 }

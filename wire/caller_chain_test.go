@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"maps"
 	"runtime"
 	"sync"
 	"testing"
@@ -127,8 +126,8 @@ func TestCallersOfAllKinds(t *testing.T) {
 		}
 		callers.Wait()
 		s.mu.Lock()
-		if len(s.calls) != 0 || s.waiting.Load() != 0 || s.watch != nil && s.watch.users != 0 {
-			t.Errorf("%d calls, %d wait, %+v", len(s.calls), s.waiting.Load(), s.watch)
+		if len(s.calls.all()) != 0 || s.waits() || s.watch != nil && s.watch.users != 0 {
+			t.Errorf("%d calls, %d begun, %d settled, %+v", len(s.calls.all()), s.begun.Load(), s.settled.Load(), s.watch)
 		}
 		s.mu.Unlock()
 	}
@@ -136,15 +135,16 @@ func TestCallersOfAllKinds(t *testing.T) {
 
 // Who has begun a chain and is woken before its end wakes the rest.
 func TestARestOfAChainIsWoken(t *testing.T) {
-	c := &Caller{conn: &Conn{}, relay: make(chan struct{}, 1), calls: map[uint64]*pending{}}
-	for call := range uint64(3) {
-		c.calls[call] = &pending{notices: make(chan notice, noticeKinds)}
-		c.found = append(c.found, delivery{call: call})
+	c := &Caller{conn: &Conn{}, relay: make(chan struct{}, 1)}
+	waiting := make([]*pending, 3)
+	for call := range waiting {
+		waiting[call] = &pending{notices: make(chan notice, noticeKinds)}
+		c.calls.set(uint64(call), waiting[call])
+		c.found = append(c.found, delivery{call: uint64(call)})
 	}
-	waiting := maps.Clone(c.calls)
 	c.wakeLooking()
-	if err := c.handOut(); err != nil || len(c.calls) != 0 || c.chained {
-		t.Errorf("%d calls, %v", len(c.calls), err)
+	if err := c.handOut(); err != nil || len(c.calls.all()) != 0 || c.chained {
+		t.Errorf("%d calls, %v", len(c.calls.all()), err)
 	}
 	for call, p := range waiting {
 		if len(p.notices) != 1 {
@@ -230,8 +230,7 @@ func TestAWriterThatWaitsHoldsUpNoReply(t *testing.T) {
 	s.reading.Lock() // as the goroutine that looks for all
 	waiting := make([]*pending, 3)
 	for i := range waiting {
-		call := uint64(i) + 1<<40
-		p, err := s.enter(context.Background(), call)
+		call, p, err := s.enter(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -251,7 +250,7 @@ func TestAWriterThatWaitsHoldsUpNoReply(t *testing.T) {
 			held = false
 			<-p.notices
 		}
-		s.reuse(p)
+		s.reuse(p, false)
 	}
 	if err := <-handed; err != nil {
 		t.Error(err)

@@ -74,27 +74,38 @@ func (c *Caller) dropLane() {
 
 // drain takes everything that is in the ring, or what is to be handed out at once of it.
 func (c *Caller) drain() error {
-	var buf []byte
+	frames, err := c.drainFrames()
+	if frames != 0 {
+		c.frames.Add(frames)
+	}
+	return err
+}
+
+// drainFrames is drain, and returns how many frames those were.
+func (c *Caller) drainFrames() (frames int64, err error) {
+	buf := c.frame
+	defer func() { c.frame = buf }()
 	for c.lane.inward && len(c.found) < mostAtOnce {
 		frame, found, err := c.lane.in.next(buf)
 		switch {
 		case err != nil:
-			return err
+			return frames, err
 		case found == foundNothing:
-			return nil
+			return frames, nil
 		case found == foundDetour:
 			c.lane.inward = false
-			return nil
+			return frames, nil
 		}
+		frames++
 		kept, err := c.take(frame)
 		if err != nil {
-			return err
+			return frames, err
 		}
 		if buf = frame; kept {
 			buf = nil
 		}
 	}
-	return nil
+	return frames, nil
 }
 
 // arriveBeside takes what has come over the socket beside shared memory: a frame, or the end.
@@ -122,6 +133,7 @@ func (c *Caller) arriveBeside(frame []byte, failed error) (kept bool, err error)
 		l.inward = true
 		return false, c.drain()
 	default:
+		c.frames.Add(1)
 		return c.take(frame)
 	}
 }

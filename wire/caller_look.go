@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"errors"
+	"runtime"
 )
 
 // How a Caller looks into shared memory. Who calls alone looks for his own reply: that takes no change of goroutines.
@@ -12,16 +13,17 @@ import (
 // aloneAfter is how many replies in a row one caller gets before he counts as alone, whoever else waits.
 const aloneAfter = 16
 
-// lookFor reads from shared memory for a caller, as long as that is worth it and nobody else does. When it returns,
-// somebody else will have the reply found, if it was not.
-func (c *Caller) lookFor(ctx context.Context, p *pending) {
+// lookFor reads from shared memory for a caller, as long as that is worth it and nobody else does, and reports whether it has
+// found the reply. If not, somebody else will have it found.
+func (c *Caller) lookFor(ctx context.Context, p *pending) (found bool) {
 	if c.relayed.Load() || c.dozing.Load() || !c.reading.TryLock() {
-		return // who reads will hand it over, and look again before leaving
+		return false // who reads will hand it over, and look again before leaving
 	}
-	if c.readFor(ctx, p) && c.alone < aloneAfter && c.waiting.Load() != 0 && c.relayLook() {
-		return
+	found = c.readFor(ctx, p)
+	if !found || c.alone >= aloneAfter || !c.waits() || !c.relayLook() {
+		c.stopReading()
 	}
-	c.stopReading()
+	return found
 }
 
 // readFor is lookFor for whoever reads. It reports whether the reply was found.
@@ -31,13 +33,17 @@ func (c *Caller) readFor(ctx context.Context, p *pending) bool {
 		return false
 	}
 	l.disarm()
-	for {
+	for others := p.others; ; others = false {
 		if err := c.drain(); err != nil {
 			c.end(err)
 			return false
 		}
 		if len(p.notices) != 0 {
 			return true
+		}
+		if others {
+			runtime.Gosched() // so that the server finds more than one request, where there is one processor
+			continue
 		}
 		if ctx.Err() != nil || !l.inward ||
 			!l.patience.Await(func() bool { return !l.in.empty() || c.ending.Load() }) || c.ending.Load() {
@@ -50,7 +56,7 @@ func (c *Caller) readFor(ctx context.Context, p *pending) bool {
 func (c *Caller) stopReading() {
 	for {
 		asleep := c.lane == nil || !c.lane.inward || c.ending.Load()
-		if !asleep && c.waiting.Load() != 0 {
+		if !asleep && c.waits() {
 			if asleep = c.lane.sleep(); !asleep {
 				if err := c.drain(); err != nil {
 					c.end(err)
@@ -62,7 +68,7 @@ func (c *Caller) stopReading() {
 			c.dozing.Store(false)
 		}
 		c.reading.Unlock()
-		if asleep || c.waiting.Load() == 0 || !c.reading.TryLock() {
+		if asleep || !c.waits() || !c.reading.TryLock() {
 			return
 		}
 	}
@@ -132,7 +138,7 @@ func (c *Caller) readForAll() {
 			return
 		case found:
 			continue
-		case c.waiting.Load() == 0 || !l.patience.Await(func() bool { return !l.in.empty() || c.ending.Load() }):
+		case !c.waits() || !l.patience.Await(func() bool { return !l.in.empty() || c.ending.Load() }):
 			return
 		}
 	}

@@ -1,5 +1,7 @@
 package wire
 
+import "bytes"
+
 // read hands replies to their calls until the connection ends, and returns why it did.
 func (c *Caller) read() error {
 	var buf []byte
@@ -10,6 +12,7 @@ func (c *Caller) read() error {
 		if c.lane != nil {
 			kept, err = c.arriveBeside(frame, err)
 		} else if err == nil {
+			c.frames.Add(1)
 			kept, err = c.take(frame)
 		}
 		c.stopReading()
@@ -24,7 +27,6 @@ func (c *Caller) read() error {
 
 // take takes a frame, and reports whether that now belongs to a call.
 func (c *Caller) take(frame []byte) (kept bool, err error) {
-	c.frames.Add(1)
 	switch kindOf(frame) {
 	case kindReply:
 		return c.takeReply(c.inbox, frame)
@@ -48,6 +50,8 @@ func (c *Caller) takeReply(in *inbox[replyHeader], frame []byte) (kept bool, err
 	switch {
 	case err != nil:
 		return false, err
+	case whole && len(payload) <= shortPayload:
+		return false, c.deliver(h, bytes.Clone(payload))
 	case whole:
 		return true, c.deliver(h, payload)
 	default:
@@ -72,7 +76,7 @@ var errNoCall = protocolError("a reply to no call")
 func (c *Caller) deliver(h replyHeader, payload []byte) error {
 	reply := Reply{ReplyKind(h.Result), payload}
 	if c.gathers {
-		c.found = append(c.found, delivery{call: h.Call, notice: notice{reply: reply}})
+		c.found = append(c.found, delivery{call: h.Call, reply: reply})
 		return nil
 	}
 	p := c.settle(h.Call)
@@ -80,7 +84,7 @@ func (c *Caller) deliver(h replyHeader, payload []byte) error {
 		return errNoCall
 	}
 	c.noteServed(p)
-	p.notices <- notice{reply: reply} // which has room: nobody else has settled it
+	p.deliver(reply)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -10,55 +11,65 @@ import (
 // A pending is a call that waits for its reply.
 type pending struct {
 	notices  chan notice // has room for one of each kind
+	reply    Reply       // once there was the notice of it
+	others   bool        // there were others, when it began, that had their reply and were still to run
 	progress atomic.Int64
 	watch    *watch // that will tell of the end of its context; or nil. Guarded by the Caller's lock
 }
 
 // A notice is what a call that waits is woken for.
-type notice struct {
-	kind  noticeKind
-	reply Reply // of the kind noticeReply
-}
-
-type noticeKind int
+type notice uint8
 
 const (
-	noticeReply noticeKind = iota // comes at most once, and is sent by whoever has settled the call
-	noticeEnded                   // the context has; from its watch
-	noticeLost                    // no reply can come any more
+	noticeReply notice = iota // comes at most once, and is sent by whoever has settled the call
+	noticeEnded               // the context has; from its watch
+	noticeLost                // no reply can come any more
 	noticeKinds
 )
 
+// deliver wakes a call for its reply. Whoever has settled it calls it, once.
+func (p *pending) deliver(reply Reply) {
+	p.reply = reply
+	p.notices <- noticeReply // which has room
+}
+
 // tell wakes a call for something else than its reply. Under the Caller's lock.
-func (p *pending) tell(kind noticeKind) {
+func (p *pending) tell(n notice) {
 	select {
-	case p.notices <- notice{kind: kind}:
+	case p.notices <- n:
 	default: // that was said already
 	}
 }
 
-// enter makes a call one that waits for a reply.
-func (c *Caller) enter(ctx context.Context, call uint64) (*pending, error) {
+// enter makes a call one that waits for a reply, and returns its number.
+func (c *Caller) enter(ctx context.Context) (call uint64, p *pending, err error) {
 	done := ctx.Done()
 	c.mu.Lock()
 	if c.ended != nil {
 		defer c.mu.Unlock()
-		return nil, c.ended
+		return 0, nil, c.ended
 	}
-	var p *pending
+	call = c.begun.Add(1)
 	if last := len(c.free) - 1; last >= 0 {
 		p, c.free = c.free[last], c.free[:last]
 	} else {
 		p = &pending{notices: make(chan notice, noticeKinds)}
 	}
-	c.calls[call] = p
-	c.waiting.Add(1)
+	c.calls.set(call, p)
+	p.others = c.settled.Load() != c.returned
 	again := c.watchLocked(p, done)
 	c.mu.Unlock()
 	if again {
 		c.beginWatch(ctx, done)
 	}
-	return p, nil
+	return call, p, nil
+}
+
+// waits reports whether a call has no reply yet. It may say so of one that has just got it, and never overlooks one that had
+// begun before.
+func (c *Caller) waits() bool {
+	settled := c.settled.Load() // first: whoever begins meanwhile counts
+	return c.begun.Load() != settled
 }
 
 // await blocks until a call has its reply, or none can come.
@@ -70,12 +81,12 @@ func (c *Caller) await(ctx context.Context, call uint64, p *pending) (Reply, err
 		select {
 		case n = <-p.notices:
 		case <-done:
-			n.kind = noticeEnded
+			n = noticeEnded
 		}
 	}
-	switch n.kind {
+	switch n {
 	case noticeReply:
-		return n.reply, nil
+		return p.reply, nil
 	case noticeEnded:
 		return c.giveUp(ctx, call, p)
 	default:
@@ -94,9 +105,9 @@ func (c *Caller) giveUp(ctx context.Context, call uint64, p *pending) (Reply, er
 	for seen, arrived, patience := int64(0), c.frames.Load(), verdictPatience; ; {
 		select {
 		case n := <-p.notices:
-			switch n.kind {
+			switch n {
 			case noticeReply:
-				return n.reply, nil
+				return p.reply, nil
 			case noticeLost:
 				return c.lastReply(p)
 			}
@@ -122,8 +133,8 @@ func (c *Caller) lastReply(p *pending) (Reply, error) {
 	for {
 		select {
 		case n := <-p.notices:
-			if n.kind == noticeReply {
-				return n.reply, nil
+			if n == noticeReply {
+				return p.reply, nil
 			}
 		default:
 			return Reply{}, c.Err()
@@ -131,17 +142,27 @@ func (c *Caller) lastReply(p *pending) (Reply, error) {
 	}
 }
 
-// reuse keeps what a call has had, whose reply was taken, for another, and passes on the chain.
-func (c *Caller) reuse(p *pending) {
+// reuse keeps what a call has had, whose reply was taken, for another, and passes on the chain. Where the call has found its
+// reply by itself, those that have got theirs meanwhile are let run: who calls again and again, and never waits, would keep them
+// from it where there is one processor.
+func (c *Caller) reuse(p *pending, looked bool) {
 	for len(p.notices) != 0 { // and nobody sends any more: the call is settled
 		<-p.notices
 	}
-	p.progress.Store(0)
+	p.reply = Reply{}
+	if p.progress.Load() != 0 {
+		p.progress.Store(0)
+	}
 	c.mu.Lock()
 	if len(c.free) < mostFree {
 		c.free = append(c.free, p)
 	}
+	c.returned++
+	others := c.settled.Load() != c.returned
 	c.passLocked()
+	if looked && others {
+		runtime.Gosched()
+	}
 }
 
 // mostFree is how many pendings a Caller keeps.
@@ -155,13 +176,18 @@ func (c *Caller) settle(call uint64) *pending {
 }
 
 func (c *Caller) settleLocked(call uint64) *pending {
-	p := c.calls[call]
+	p := c.removeLocked(call)
 	if p != nil {
-		delete(c.calls, call)
-		c.waiting.Add(-1)
-		if p.watch != nil {
-			p.watch.users--
-		}
+		c.settled.Add(1)
+	}
+	return p
+}
+
+// removeLocked is settleLocked for a caller that counts what it settles.
+func (c *Caller) removeLocked(call uint64) *pending {
+	p := c.calls.take(call)
+	if p != nil && p.watch != nil {
+		p.watch.users--
 	}
 	return p
 }
@@ -169,6 +195,7 @@ func (c *Caller) settleLocked(call uint64) *pending {
 // leave is settle for a call that ends without a reply. One that came all the same passes on the chain.
 func (c *Caller) leave(call uint64) {
 	c.mu.Lock()
+	c.returned++
 	if c.settleLocked(call) == nil {
 		c.passLocked()
 		return
@@ -179,14 +206,14 @@ func (c *Caller) leave(call uint64) {
 func (c *Caller) find(call uint64) *pending {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.calls[call]
+	return c.calls.get(call)
 }
 
 // tellLost wakes all calls that wait, for which no reply can come any more.
 func (c *Caller) tellLost() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, p := range c.calls {
+	for _, p := range c.calls.all() {
 		p.tell(noticeLost)
 	}
 }

@@ -26,7 +26,7 @@ func (c *Caller) watchLocked(p *pending, done <-chan struct{}) (again bool) {
 			w.users++
 		}
 	case w == nil || w.users == 0:
-		again = done == c.lastDone && len(c.calls) > 1
+		again = done == c.lastDone && c.begun.Load()-c.settled.Load() > 1
 	}
 	c.lastDone = done
 	return again
@@ -65,7 +65,7 @@ func (c *Caller) tellEnded(w *watch) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	w.over = true
-	for _, p := range c.calls {
+	for _, p := range c.calls.all() {
 		if p.watch == w {
 			p.tell(noticeEnded)
 		}

@@ -21,7 +21,7 @@ func TestCallsThatShareAContext(t *testing.T) {
 			go func() { _, err := s.Call(ctx, 0, "wait", nil); result <- err }()
 			go func() { _, err := s.Call(other, 0, "wait", nil); others <- err }()
 		}
-		for s.waiting.Load() != 20 {
+		for s.begun.Load()-s.settled.Load() != 20 {
 			if _, err := s.Call(ctx, 0, "echo", nil); err != nil {
 				t.Fatal(err)
 			}
@@ -87,7 +87,7 @@ func TestOneContextIsWatched(t *testing.T) {
 	var waits sync.WaitGroup
 	defer waits.Wait()
 	waits.Go(func() { _, _ = s.Call(context.Background(), 0, "wait", nil) })
-	for s.waiting.Load() == 0 {
+	for !s.waits() {
 		runtime.Gosched()
 	}
 	call := func(ctx context.Context) {

@@ -14,10 +14,11 @@ import (
 // A Conn sends and receives frames over a network connection. One goroutine may read while any number write.
 type Conn struct {
 	conn     net.Conn
-	raw      syscall.RawConn      // to write without waiting; nil where that cannot be
-	reader   *bufio.Reader        // of the one goroutine that reads; nil until it does
-	files    *fileReader          // of that goroutine too: reads as long as a file is welcome; or nil
-	lane     atomic.Pointer[lane] // what writers use beside the socket; or nil
+	raw      syscall.RawConn        // to write without waiting; nil where that cannot be
+	reader   *bufio.Reader          // of the one goroutine that reads; nil until it does
+	files    *fileReader            // of that goroutine too: reads as long as a file is welcome; or nil
+	serving  atomic.Pointer[server] // who answers the calls that come over it; or nil
+	lane     atomic.Pointer[lane]   // what writers use beside the socket; or nil
 	words    atomic.Pointer[Words]
 	maxFrame atomic.Int64
 	close    func() error

@@ -12,6 +12,10 @@ var (
 	ErrInputLimit = errors.New("the peer exceeds the input limit")
 )
 
+// shortPayload is up to how many bytes a payload is copied out of its frame, whose memory is used again: the copy takes less than
+// the frame would.
+const shortPayload = 16
+
 func protocolError(what string) error { return fmt.Errorf("%w: %s", ErrProtocol, what) }
 
 // kindOf returns the kind of the message that a frame holds, or 0.

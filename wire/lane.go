@@ -55,7 +55,8 @@ type lane struct {
 	outward    bool           // what is written next follows what is in the ring
 	peerSleeps *atomic.Uint64 // the peer's
 	gathers    atomic.Bool    // frames are published together; set by whoever reads
-	pending    atomic.Int32   // frames that are in the ring and not published; changed by whoever writes
+	pending    int            // frames that are in the ring and not published
+	unseen     atomic.Bool    // there are such; changed by whoever writes
 }
 
 // newLane returns the client's or the server's end of memory of laneBytes.

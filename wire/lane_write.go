@@ -75,7 +75,7 @@ func (c *Conn) publishLocked(frames [][]byte) bool {
 	case room == nil && l.outward:
 		l.outward = false
 		l.out.detour()
-		l.pending.Store(0)
+		l.noPending()
 		return false
 	case room == nil:
 		return false
@@ -118,8 +118,11 @@ func (c *Conn) publishFrameLocked(l *lane, header, payload []byte) bool {
 	}
 	binary.BigEndian.PutUint32(room, uint32(length))
 	copy(room[shortHeader+copy(room[shortHeader:], header):], payload)
-	if l.pending.Add(1) >= mostPending || !l.gathers.Load() {
+	switch l.pending++; {
+	case l.pending >= mostPending || !l.gathers.Load():
 		c.publishedLocked(l)
+	case l.pending == 1:
+		l.unseen.Store(true)
 	}
 	return true
 }
@@ -139,10 +142,10 @@ func (c *Conn) gather(on bool) {
 // publishPending publishes what was gathered, if that is over. Who writes meanwhile does it instead: publishFrame calls it too
 // once it has unlocked, and every other write publishes what is in front of it.
 func (c *Conn) publishPending(l *lane) {
-	if l.gathers.Load() || l.pending.Load() == 0 || !c.writeMu.TryLock() {
+	if l.gathers.Load() || !l.unseen.Load() || !c.writeMu.TryLock() {
 		return
 	}
-	if l.pending.Load() != 0 && c.lane.Load() == l {
+	if l.pending != 0 && c.lane.Load() == l {
 		c.publishedLocked(l)
 	}
 	c.writeMu.Unlock()
@@ -151,9 +154,17 @@ func (c *Conn) publishPending(l *lane) {
 // publishedLocked lets the peer see what was put into the ring.
 func (c *Conn) publishedLocked(l *lane) {
 	l.out.publish()
-	l.pending.Store(0)
+	l.noPending()
 	if l.peerSleeps.Load() != 0 && l.peerSleeps.Swap(0) != 0 {
 		c.ringLocked()
+	}
+}
+
+// noPending takes note that everything in the ring was published.
+func (l *lane) noPending() {
+	l.pending = 0
+	if l.unseen.Load() {
+		l.unseen.Store(false)
 	}
 }
 

@@ -101,6 +101,9 @@ func (r *Request) Cancelled() bool {
 	return r.cancelled
 }
 
+// requestsAtOnce is how many requests are made with one piece of memory. It is kept as long as one of them is.
+const requestsAtOnce = 8
+
 var errNoReply = errors.New("the method has ended its goroutine")
 
 // Answer answers the request, unless that was done before. The reply's payload is the connection's from then on.

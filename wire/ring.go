@@ -27,6 +27,8 @@ const (
 	// lookEvery is after how many bytes beyond those a writer looks whether its reader has kept up: what the reader writes is in
 	// the other processor's cache.
 	lookEvery = 1 << 10
+	// giveEvery is how many bytes a reader gives back together, if there are as many.
+	giveEvery = 1 << 10
 )
 
 func errCorrupt(what string) error {
@@ -121,6 +123,7 @@ type ringReader struct {
 	head     *atomic.Uint64 // ours
 	position uint64         // of the record that is being read, or the next one
 	seen     uint64         // tail when last looked at
+	given    uint64         // head
 
 	at, end int // what is left of the record that is being read, in the ring
 	ended   bool
@@ -208,9 +211,12 @@ func (r *ringReader) open() (detour bool, err error) {
 	return false, nil
 }
 
-// release gives back n bytes.
+// release gives back n bytes: at once, if nothing more was published when last looked at, or together with what follows.
 func (r *ringReader) release(n int) {
 	r.at, r.end = 0, 0
 	r.position += uint64(n)
-	r.head.Store(r.position)
+	if r.position == r.seen || r.position-r.given >= giveEvery {
+		r.given = r.position
+		r.head.Store(r.position)
+	}
 }

@@ -195,3 +195,31 @@ func FuzzRing(f *testing.F) {
 		t.Fatal("it does not end")
 	})
 }
+
+// What is read is given back: at once where nothing more is known to be there, and else some at a time.
+func TestRingGivesBack(t *testing.T) {
+	client, server := lanes(t)
+	w, r := &client.out, &server.in
+	for round := range 200 {
+		records := round%40 + 1
+		for n := range records {
+			room, err := w.reserve(len(frameOf("x")) + n)
+			if err != nil || room == nil {
+				t.Fatal(room, err)
+			}
+			copy(room, appendFrameHeader(nil, int64(1+n)))
+		}
+		w.publish()
+		for n := range records {
+			if _, found, err := r.next(nil); err != nil || found != foundFrame {
+				t.Fatal(found, err)
+			}
+			switch kept := r.position - r.head.Load(); {
+			case n == records-1 && kept != 0:
+				t.Fatalf("%d bytes were kept of %d records", kept, records)
+			case kept >= giveEvery:
+				t.Fatalf("%d bytes are kept after %d of %d records", kept, n+1, records)
+			}
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -56,7 +57,8 @@ type server struct {
 	early []byte // a frame of the socket whose turn has not come
 	gone  error  // why nothing comes over the socket any more
 	names names
-	begun bool // a call that was not answered at once, since other goroutines could run
+	begun bool      // a call that was not answered at once, since other goroutines could run
+	fresh []Request // for the next calls
 
 	waiting atomic.Int64 // calls that are active
 
@@ -82,6 +84,7 @@ func Serve(ctx context.Context, c *Conn, handler Handler, options *ServeOptions)
 		out:      newOutbox(c, orDefault(o.OutputLimit, DefaultOutputLimit), limit),
 		active:   make(map[uint64]*Request),
 	}
+	c.serving.Store(s)
 	s.welcomeMemory(o.ShareMemory)
 	s.out.stall = orDefault(o.StallTimeout, DefaultStallTimeout)
 	var cancel context.CancelFunc
@@ -104,6 +107,24 @@ func Serve(ctx context.Context, c *Conn, handler Handler, options *ServeOptions)
 		return fmt.Errorf("wire: serve: %w", err)
 	}
 	return nil
+}
+
+// Unanswered returns how many calls [Serve] has begun to carry out over the connection that wait for their answer: their
+// handler has returned without one. Those of objects that counts refuses are left out. It does not block, and counts must not
+// either.
+func (c *Conn) Unanswered(counts func(object uint64) bool) (n int) {
+	s := c.serving.Load()
+	if s == nil {
+		return 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.active {
+		if counts(r.Object) {
+			n++
+		}
+	}
+	return n
 }
 
 // giveUpAll cancels the calls that are in progress.
@@ -188,6 +209,9 @@ func (s *server) takeRequest(in *inbox[requestHeader], frame []byte) (kept bool,
 	if err != nil || !whole {
 		return false, err
 	}
+	if len(payload) <= shortPayload {
+		return false, s.start(h, bytes.Clone(payload))
+	}
 	return true, s.start(h, payload)
 }
 
@@ -229,10 +253,13 @@ func (s *server) start(h requestHeader, argument []byte) error {
 			return protocolError("two calls have the same number")
 		}
 	}
-	r := &Request{
-		Object: h.Object, Method: h.Method, Argument: argument,
-		server: s, call: h.Call, refused: full || h.Call == told,
+	if len(s.fresh) == 0 {
+		s.fresh = make([]Request, requestsAtOnce)
 	}
+	r := &s.fresh[0]
+	s.fresh = s.fresh[1:]
+	r.Object, r.Method, r.Argument = h.Object, h.Method, argument
+	r.server, r.call, r.refused = s, h.Call, full || h.Call == told
 	s.unanswered.Add(1) // even if another goroutine is answering it already when the handler returns
 	r.carryOut(s.handler)
 	switch {
