@@ -87,7 +87,7 @@ func (s *Server) info() Info {
 }
 
 func (s *Session) infoLocked(objects map[uint64]*ObjectInfo) SessionInfo {
-	described := SessionInfo{ID: s.id, Since: s.since, Local: s.local, Calls: int(s.calls.Load())}
+	described := SessionInfo{ID: s.id, Since: s.since, Local: s.local, Calls: s.conn.Unanswered(isObject)}
 	if g := s.client.Load(); g != nil {
 		described.PID, described.Process = g.PID, g.Name
 	}
@@ -99,6 +99,8 @@ func (s *Session) infoLocked(objects map[uint64]*ObjectInfo) SessionInfo {
 	}
 	return described
 }
+
+func isObject(object uint64) bool { return object != serverObject }
 
 func (o *ObjectInfo) inspect(e *entry) {
 	slices.Sort(o.Sessions)

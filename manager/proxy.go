@@ -58,8 +58,8 @@ func (p *Proxy) Invoke(ctx context.Context, method string, argument []byte) ([]b
 	if err != nil {
 		return nil, err
 	}
-	defer runtime.KeepAlive(h)
 	reply, err := h.link.invoke(ctx, h.token.ID, method, argument)
+	runtime.KeepAlive(h)
 	if err != nil {
 		return nil, err
 	}
@@ -159,8 +159,19 @@ func (p *Proxy) InvokeProxy(ctx context.Context, method string, argument []byte)
 // invoke calls a method, and keeps the objects alive whose proxies are in the argument or the result.
 func (l *link) invoke(ctx context.Context, id uint64, method string, argument []byte) (wire.Reply, error) {
 	if tokens, err := findTokens(argument); err == nil && len(tokens) != 0 {
-		defer l.drop(l.local(idsAt(l.address, tokens)))
+		return l.invokeWith(ctx, tokens, id, method, argument)
 	}
+	return l.invokeAlone(ctx, id, method, argument)
+}
+
+// invokeWith is invoke for an argument with proxies.
+func (l *link) invokeWith(ctx context.Context, tokens []wire.Token, id uint64, method string, argument []byte) (wire.Reply, error) {
+	defer l.drop(l.local(idsAt(l.address, tokens)))
+	return l.invokeAlone(ctx, id, method, argument)
+}
+
+// invokeAlone is invoke for an argument without proxies.
+func (l *link) invokeAlone(ctx context.Context, id uint64, method string, argument []byte) (wire.Reply, error) {
 	reply, err := l.call(ctx, id, method, argument)
 	if err != nil {
 		return reply, err

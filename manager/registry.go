@@ -18,6 +18,7 @@ type entry struct {
 	argument string // of a named one, to compare with a later creation
 	pinned   bool
 	host     *Host
+	place    *place
 	made     chan struct{} // closed when object or failed is set
 	object   Object
 	failed   error
@@ -87,7 +88,8 @@ func (r *registry) reserve(s *Session, h *Host, kind *registeredType, q *createR
 		return e, false, nil
 	}
 	r.last++
-	e = &entry{id: r.last, kind: kind, name: q.Name, pinned: q.Pinned, host: h, made: make(chan struct{})}
+	e = &entry{id: r.last, kind: kind, name: q.Name, pinned: q.Pinned, host: h, place: &place{}, made: make(chan struct{})}
+	e.place.entry.Store(e)
 	h.entry = e
 	if q.Name != "" {
 		e.argument = string(q.Argument)
@@ -227,6 +229,7 @@ func (r *registry) emptyLocked(gone []*entry, e *entry) []*entry {
 }
 
 func (r *registry) removeLocked(e *entry) {
+	e.place.entry.Store(nil)
 	r.objects.remove(e.id)
 	if e.name != "" && r.names[e.name] == e {
 		delete(r.names, e.name)
@@ -242,6 +245,7 @@ func (r *registry) clear() (gone []*entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, e := range r.objects.elements {
+		e.place.entry.Store(nil)
 		gone = append(gone, e)
 	}
 	r.objects, r.names = table[uint64, *entry]{}, map[string]*entry{}

@@ -15,7 +15,6 @@ type Request struct {
 	Argument []byte // encoded, and the object's to keep
 	Session  *Session
 
-	server      *Server
 	call        *wire.Request
 	cancellable bool // of the goroutine that runs Object.Call
 }
@@ -39,7 +38,7 @@ func (c *Request) Return(value []byte) {
 // for it.
 func (c *Request) ReturnObject(typeName string, construct func(*Host) (Object, error)) {
 	c.answer(func() wire.Reply {
-		token, err := c.server.adopt(c.Session, typeName, construct)
+		token, err := c.Session.server.adopt(c.Session, typeName, construct)
 		if err != nil {
 			return wire.ErrorReply(err)
 		}
@@ -93,18 +92,15 @@ func (c *Request) Cancelled() bool { return c.call.Cancelled() }
 func (c *Request) Refused() bool { return c.call.Refused() }
 
 // answer settles the call, unless that was done before. compose runs at most once.
-func (c *Request) answer(compose func() wire.Reply) {
-	c.call.AnswerWith(func() wire.Reply {
-		reply := compose()
-		c.Session.calls.Add(-1)
-		return reply
-	})
-}
+func (c *Request) answer(compose func() wire.Reply) { c.call.AnswerWith(compose) }
 
 // fault answers a call whose object panicked.
 func (c *Request) fault(recovered any) {
 	err := wire.NewPanicError(recovered)
 	c.Fail(fmt.Errorf("manager: %s: %w", c.Method, err))
 }
+
+// requestsAtOnce is how many requests are made with one piece of memory. It is kept as long as one of them is.
+const requestsAtOnce = 8
 
 var errSessionEnded = errors.New("manager: the session has ended")

@@ -21,8 +21,11 @@ type Session struct {
 	conn   *wire.Conn
 
 	client  atomic.Pointer[greeting] // nil until the client has greeted
-	calls   atomic.Int64             // in progress
 	transit *transit                 // what it has dispatched; of the registry
+
+	// Of the goroutine that reads.
+	recent recentCalls
+	fresh  []Request // for the next calls
 
 	// Guarded by the registry's lock.
 	ended      bool
@@ -122,24 +125,39 @@ func (s *Session) handle(q *wire.Request) {
 		s.handleOwn(q)
 		return
 	}
-	e := s.server.registry.find(q.Object, s)
-	switch {
-	case e == nil || !e.isMade():
-		q.Answer(wire.ErrorReply(noSuchObject(q.Object)))
-		return
-	case q.Method == methodValue, q.Method == methodDescribe:
-		wire.InGoroutines(func(context.Context, *wire.Request) wire.Reply { return s.builtin(e, q.Method) })(q)
-		return
-	case !e.kind.methods[q.Method]:
-		q.Answer(wire.ErrorReply(fmt.Errorf("%w: %s of %s", ErrNoSuchMethod, q.Method, e.kind.Name)))
-		return
+	e := s.recent.find(q)
+	if e == nil {
+		if e = s.find(q); e == nil {
+			return
+		}
+		s.recent.note(q, e)
 	}
-	c := &Request{Method: q.Method, Argument: q.Argument, Session: s, server: s.server, call: q}
-	s.calls.Add(1)
+	if len(s.fresh) == 0 {
+		s.fresh = make([]Request, requestsAtOnce)
+	}
+	c := &s.fresh[0]
+	s.fresh = s.fresh[1:]
+	c.Method, c.Argument, c.Session, c.call = q.Method, q.Argument, s, q
 	c.carryOut(e.object)
 	if !c.cancellable && !q.Answered() {
 		c.OnCancel(func() { c.Fail(context.Canceled) })
 	}
+}
+
+// find returns the object that q calls, or nil if something else is to be done, which it has begun.
+func (s *Session) find(q *wire.Request) *entry {
+	e := s.server.registry.find(q.Object, s)
+	switch {
+	case e == nil || !e.isMade():
+		q.Answer(wire.ErrorReply(noSuchObject(q.Object)))
+	case q.Method == methodValue, q.Method == methodDescribe:
+		wire.InGoroutines(func(context.Context, *wire.Request) wire.Reply { return s.builtin(e, q.Method) })(q)
+	case !e.kind.methods[q.Method]:
+		q.Answer(wire.ErrorReply(fmt.Errorf("%w: %s of %s", ErrNoSuchMethod, q.Method, e.kind.Name)))
+	default:
+		return e
+	}
+	return nil
 }
 
 // handleOwn begins a call of the server itself.

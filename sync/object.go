@@ -2,6 +2,7 @@ package sync
 
 import (
 	"errors"
+	stdsync "sync"
 
 	"github.com/multiproc-go/multiproc/manager"
 	"github.com/multiproc-go/multiproc/sync/internal/state"
@@ -31,8 +32,15 @@ func (m methods[O]) carryOut(o O, method string, argument []byte, c call) {
 		c.Fail(errNoSuchMethod)
 		return
 	}
-	do(o, c, wire.NewReader(argument))
+	r := readers.Get().(*reader)
+	*r = *wire.NewReader(argument)
+	do(o, c, r)
+	*r = reader{}
+	readers.Put(r)
 }
+
+// readers are those of methods, none of which keeps its own.
+var readers = stdsync.Pool{New: func() any { return new(reader) }}
 
 // A call is a manager.Request, as far as methods have to do with it, and whose it is.
 type call struct {
