@@ -100,7 +100,24 @@ func (c *Request) fault(recovered any) {
 	c.Fail(fmt.Errorf("manager: %s: %w", c.Method, err))
 }
 
-// requestsAtOnce is how many requests are made with one piece of memory. It is kept as long as one of them is.
-const requestsAtOnce = 8
+// Requests are made some at a time, with one piece of memory that is kept as long as one of them is, if they have arguments that
+// do not matter then.
+const (
+	requestsAtOnce = 8
+	smallArgument  = 64 // bytes
+)
+
+// newRequest returns a request for a call with such an argument.
+func (s *Session) newRequest(argument []byte) *Request {
+	if len(argument) > smallArgument {
+		return &Request{}
+	}
+	if len(s.fresh) == 0 {
+		s.fresh = make([]Request, requestsAtOnce)
+	}
+	c := &s.fresh[0]
+	s.fresh = s.fresh[1:]
+	return c
+}
 
 var errSessionEnded = errors.New("manager: the session has ended")

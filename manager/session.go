@@ -132,11 +132,7 @@ func (s *Session) handle(q *wire.Request) {
 		}
 		s.recent.note(q, e)
 	}
-	if len(s.fresh) == 0 {
-		s.fresh = make([]Request, requestsAtOnce)
-	}
-	c := &s.fresh[0]
-	s.fresh = s.fresh[1:]
+	c := s.newRequest(q.Argument)
 	c.Method, c.Argument, c.Session, c.call = q.Method, q.Argument, s, q
 	c.carryOut(e.object)
 	if !c.cancellable && !q.Answered() {

@@ -1,7 +1,5 @@
 package wire
 
-import "bytes"
-
 // read hands replies to their calls until the connection ends, and returns why it did.
 func (c *Caller) read() error {
 	var buf []byte
@@ -50,10 +48,9 @@ func (c *Caller) takeReply(in *inbox[replyHeader], frame []byte) (kept bool, err
 	switch {
 	case err != nil:
 		return false, err
-	case whole && len(payload) <= shortPayload:
-		return false, c.deliver(h, bytes.Clone(payload))
 	case whole:
-		return true, c.deliver(h, payload)
+		payload, kept = keep(payload, frame)
+		return kept, c.deliver(h, payload)
 	default:
 		return false, c.advance(h.Call)
 	}

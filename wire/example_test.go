@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"log"
+	"net"
 	"os"
+	"runtime"
 
 	"github.com/multiproc-go/multiproc/wire"
 )
@@ -41,6 +43,35 @@ func Example() {
 	fmt.Println(<-served)
 	// Output:
 	// hello world <nil>
+	// <nil>
+}
+
+func ExampleConn_Unanswered() {
+	ctx := context.Background()
+	ours, theirs := net.Pipe()
+	conn := wire.NewConn(theirs, 0)
+	asked := make(chan *wire.Request)
+	served := make(chan error, 1)
+	go func() { // usually another process
+		served <- wire.Serve(ctx, conn, func(r *wire.Request) {
+			go func() { asked <- r }() // who answers it later
+		}, nil)
+	}()
+
+	caller := wire.NewCaller(wire.NewConn(ours, 0), nil)
+	answered := make(chan error)
+	go func() { _, err := caller.Call(ctx, 7, "wait", nil); answered <- err }()
+	request := <-asked
+	of7 := func(object uint64) bool { return object == 7 }
+	for conn.Unanswered(of7) == 0 { // its handler is about to return
+		runtime.Gosched()
+	}
+	request.Answer(wire.Reply{})
+	fmt.Println(<-answered, conn.Unanswered(of7))
+	_ = caller.Close()
+	fmt.Println(<-served)
+	// Output:
+	// <nil> 0
 	// <nil>
 }
 

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 )
@@ -12,9 +13,17 @@ var (
 	ErrInputLimit = errors.New("the peer exceeds the input limit")
 )
 
-// shortPayload is up to how many bytes a payload is copied out of its frame, whose memory is used again: the copy takes less than
-// the frame would.
+// shortPayload is up to how many bytes a payload takes less memory than its frame by so much that it is copied out of it.
 const shortPayload = 16
+
+// keep returns a payload for a receiver who may keep it for ever: in its frame's memory, if it fills that by half, and else in
+// memory of its own, so that the frame's can be used again. kept reports whether the frame is the receiver's.
+func keep(payload, frame []byte) (own []byte, kept bool) {
+	if len(payload) <= shortPayload || 2*len(payload) < cap(frame) {
+		return bytes.Clone(payload), false
+	}
+	return payload, true
+}
 
 func protocolError(what string) error { return fmt.Errorf("%w: %s", ErrProtocol, what) }
 

@@ -101,8 +101,25 @@ func (r *Request) Cancelled() bool {
 	return r.cancelled
 }
 
-// requestsAtOnce is how many requests are made with one piece of memory. It is kept as long as one of them is.
-const requestsAtOnce = 8
+// Requests are made some at a time, with one piece of memory that is kept as long as one of them is, if they have arguments that
+// do not matter then.
+const (
+	requestsAtOnce = 8
+	smallArgument  = 64 // bytes
+)
+
+// newRequest returns a request for a call with such an argument.
+func (s *server) newRequest(argument []byte) *Request {
+	if len(argument) > smallArgument {
+		return &Request{}
+	}
+	if len(s.fresh) == 0 {
+		s.fresh = make([]Request, requestsAtOnce)
+	}
+	r := &s.fresh[0]
+	s.fresh = s.fresh[1:]
+	return r
+}
 
 var errNoReply = errors.New("the method has ended its goroutine")
 

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -103,6 +102,7 @@ func Serve(ctx context.Context, c *Conn, handler Handler, options *ServeOptions)
 		o.Ended()
 	}
 	s.dropLane()
+	c.serving.Store(nil)
 	if err := s.reason(); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("wire: serve: %w", err)
 	}
@@ -209,10 +209,8 @@ func (s *server) takeRequest(in *inbox[requestHeader], frame []byte) (kept bool,
 	if err != nil || !whole {
 		return false, err
 	}
-	if len(payload) <= shortPayload {
-		return false, s.start(h, bytes.Clone(payload))
-	}
-	return true, s.start(h, payload)
+	payload, kept = keep(payload, frame)
+	return kept, s.start(h, payload)
 }
 
 func (s *server) takeSegment(in *inbox[requestHeader], frame []byte) error {
@@ -253,11 +251,7 @@ func (s *server) start(h requestHeader, argument []byte) error {
 			return protocolError("two calls have the same number")
 		}
 	}
-	if len(s.fresh) == 0 {
-		s.fresh = make([]Request, requestsAtOnce)
-	}
-	r := &s.fresh[0]
-	s.fresh = s.fresh[1:]
+	r := s.newRequest(argument)
 	r.Object, r.Method, r.Argument = h.Object, h.Method, argument
 	r.server, r.call, r.refused = s, h.Call, full || h.Call == told
 	s.unanswered.Add(1) // even if another goroutine is answering it already when the handler returns

@@ -1,0 +1,83 @@
+package wire
+
+import (
+	"context"
+	"runtime"
+	"sync/atomic"
+	"testing"
+)
+
+// Who finds his own reply lets those run that have got theirs: where there is one processor they would wait for as long as he
+// goes on calling.
+func TestWhoLooksForHimselfLetsOthersRun(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	for _, test := range []struct {
+		settled uint64
+		ran     bool
+	}{{1, false}, {2, true}} {
+		ran := atomic.Bool{}
+		c := &Caller{}
+		c.settled.Store(test.settled) // of which this call is one
+		gone := make(chan struct{})
+		go func() { ran.Store(true); close(gone) }()
+		c.reuse(&pending{notices: make(chan notice, noticeKinds)}, true)
+		if got := ran.Load(); got != test.ran {
+			t.Errorf("with %d replies that were found the other has run: %t", test.settled, got)
+		}
+		<-gone
+	}
+}
+
+// Who looks for his own reply first lets those run that have got theirs, and what they bring about counts: here it is the reply,
+// which he would not wait for, as his context has ended.
+func TestWhoLooksForHimselfFirstLetsOthersRun(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, others := range []bool{true, false} {
+		client, server := lanes(t)
+		client.inward, server.outward = true, true
+		c := &Caller{lane: client, inbox: newInbox[replyHeader](100, 100)}
+		if others { // one that has its reply and has not run
+			c.begun.Add(1)
+			c.settled.Add(1)
+		}
+		call, p, err := c.enter(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		gone := make(chan struct{})
+		go func() {
+			defer close(gone)
+			reply, _ := (&replyHeader{kindReply, call, string(Return), 0}).MarshalMsg(nil)
+			send(t, &server.out, string(reply))
+		}()
+		if got := c.readFor(ended, p); got != others {
+			t.Errorf("with others %t the reply was found: %t", others, got)
+		}
+		<-gone
+	}
+}
+
+// Whether a call waits is never overlooked, whatever begins and is settled meanwhile.
+func TestACallThatWaitsIsNotOverlooked(t *testing.T) {
+	var c Caller
+	c.begun.Add(1) // the call that waits
+	var over atomic.Bool
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		for !over.Load() {
+			c.begun.Add(1)
+			c.settled.Add(1)
+		}
+	}()
+	for range 2_000_000 {
+		if !c.waits() {
+			t.Error("it was overlooked")
+			break
+		}
+	}
+	over.Store(true)
+	<-gone
+}
