@@ -89,16 +89,11 @@ func (l *link) wait(taken int) bool {
 	return err == nil
 }
 
-// napTime is how long a link lets results gather. In a process that has nothing else to do it gets as long as the millisecond
-// that the runtime's poller counts in.
-const napTime = 50 * time.Microsecond
-
+// nap waits until results have gathered for a while. It is false when the worker is gone.
 func (l *link) nap() bool {
 	l.napped = true
-	timer := time.NewTimer(napTime)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-napOver():
 		return true
 	case <-l.process.Done():
 		return false
