@@ -16,6 +16,7 @@ type Conn struct {
 	conn     net.Conn
 	raw      syscall.RawConn        // to write without waiting; nil where that cannot be
 	reader   *bufio.Reader          // of the one goroutine that reads; nil until it does
+	full     bool                   // of that goroutine: a read has taken as much as there was room for
 	files    *fileReader            // of that goroutine too: reads as long as a file is welcome; or nil
 	serving  atomic.Pointer[server] // who answers the calls that come over it; or nil
 	lane     atomic.Pointer[lane]   // what writers use beside the socket; or nil
@@ -31,7 +32,10 @@ type Conn struct {
 }
 
 const (
-	readBuffer = 16 << 10
+	// firstBuffer and readBuffer are how many bytes are read at once, at first and when more than that has come: most
+	// connections carry a few words now and then, and there are some to each worker.
+	firstBuffer = 512
+	readBuffer  = 16 << 10
 	// smallFrame is the size up to which parts are copied together, in bytes: dearer than a copy is the kernel's
 	// walk over a vector.
 	smallFrame = 8 << 10
@@ -54,11 +58,14 @@ func NewConn(c net.Conn, maxFrame int64) *Conn {
 // A source is what a Conn's reader reads from.
 type source struct{ c *Conn }
 
-func (s source) Read(p []byte) (int, error) {
+func (s source) Read(p []byte) (n int, err error) {
 	if s.c.files != nil {
-		return s.c.files.Read(p)
+		n, err = s.c.files.Read(p)
+	} else {
+		n, err = s.c.conn.Read(p)
 	}
-	return s.c.conn.Read(p)
+	s.c.full = s.c.full || n == len(p)
+	return n, err
 }
 
 // Words returns the words that the two ends share, or nil as long as they share none. It does not block.
@@ -99,9 +106,7 @@ func (c *Conn) ReadFrame(buf []byte) ([]byte, error) {
 }
 
 func (c *Conn) readHeader() (int64, error) {
-	if c.reader == nil {
-		c.reader = bufio.NewReaderSize(source{c}, longHeader+int(min(readBuffer-longHeader, c.maxFrame.Load())))
-	}
+	c.makeReader()
 	for size := shortHeader; ; {
 		head, err := c.reader.Peek(size)
 		if err != nil {
@@ -120,6 +125,18 @@ func (c *Conn) readHeader() (int64, error) {
 		}
 		size = need
 	}
+}
+
+// makeReader makes the reader, or one with more room when that is worth it and nothing is in the one before.
+func (c *Conn) makeReader() {
+	size := firstBuffer
+	if c.reader != nil {
+		if !c.full || c.reader.Size() > firstBuffer || c.reader.Buffered() > 0 {
+			return
+		}
+		size = readBuffer
+	}
+	c.reader = bufio.NewReaderSize(source{c}, longHeader+int(min(int64(size-longHeader), c.maxFrame.Load())))
 }
 
 func readPayload(r io.Reader, buf []byte, length int) ([]byte, error) {

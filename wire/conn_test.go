@@ -75,6 +75,39 @@ func TestFramesArriveWhole(t *testing.T) {
 	writing.Wait()
 }
 
+// A connection has a small buffer as long as little comes at once, and loses nothing when it gets a larger one.
+func TestReaderGrowsWithWhatComes(t *testing.T) {
+	near, far := connPair(t, 0)
+	exchange := func(frames, size int) {
+		t.Helper()
+		var all []byte
+		for i := range frames {
+			all = append(appendFrameHeader(all, int64(size)), bytes.Repeat([]byte{byte(i)}, size)...)
+		}
+		if _, err := near.NetConn().Write(all); err != nil {
+			t.Fatal(err)
+		}
+		for i := range frames {
+			got, err := far.ReadFrame(nil)
+			if err != nil || len(got) != size || bytes.Count(got, []byte{byte(i)}) != size {
+				t.Fatalf("frame %d: %d bytes for %d, %v", i, len(got), size, err)
+			}
+		}
+	}
+	for range 200 {
+		exchange(1, 16)
+	}
+	if size := far.reader.Size(); size != firstBuffer {
+		t.Errorf("few small frames are read into %d bytes", size)
+	}
+	exchange(100, 16) // the first ones fill the small buffer, and a frame lies across its end
+	exchange(100, 16)
+	if size := far.reader.Size(); size != readBuffer {
+		t.Errorf("many frames are read into %d bytes", size)
+	}
+	exchange(1, 3*readBuffer)
+}
+
 func TestReadFrameReusesItsBuffer(t *testing.T) {
 	near, far := connPair(t, 0)
 	if err := near.WriteFrame([]byte("hello")); err != nil {
