@@ -15,6 +15,8 @@ import (
 // patience is how long to wait for something that takes milliseconds.
 const patience = time.Minute
 
+var errLate = errors.New("a task has not begun within a minute")
+
 // A meeting is a place where tasks in other processes say that they run, and wait.
 type meeting struct {
 	listener net.Listener
@@ -43,7 +45,7 @@ func (m *meeting) address() string { return m.listener.Addr().String() }
 
 // await blocks until so many have come, or ctx ends, and returns their pids.
 func (m *meeting) await(ctx context.Context, n int) ([]int, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, errors.New("a task has not begun within a minute"))
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errLate)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { m.listener.Close() })
 	defer stop()

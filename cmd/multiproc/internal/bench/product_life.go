@@ -56,27 +56,30 @@ func productGrowingPool(_ context.Context, e *environment, n int) (*runner, erro
 }
 
 func startAndStop(ctx context.Context, workers int) (start, stop float64, err error) {
-	m, err := newMeeting(ctx)
+	m, err := newMuster()
 	if err != nil {
 		return 0, 0, err
 	}
-	defer m.close()
 	began := time.Now()
-	p, err := pool.New(ctx, &pool.Options{Workers: workers})
+	p, err := pool.New(ctx, m.options(workers))
 	if err != nil {
+		m.close()
 		return 0, 0, err
 	}
 	defer p.Close()
-	results := make([]*pool.AsyncResult[int], workers)
+	defer m.close() // before that, so that nobody waits for it
+	results := make([]*pool.AsyncResult[struct{}], workers)
 	for i := range results {
-		if results[i], err = meetTask.ApplyAsync(ctx, p, m.address()); err != nil {
+		if results[i], err = standTask.ApplyAsync(ctx, p, struct{}{}); err != nil {
 			return 0, 0, err
 		}
 	}
-	if _, err := m.await(ctx, workers); err != nil {
+	if err := m.await(ctx, workers); err != nil {
 		return 0, 0, err
 	}
-	m.release()
+	if err := m.release(); err != nil {
+		return 0, 0, err
+	}
 	for _, result := range results {
 		if _, err := result.Get(ctx); err != nil {
 			return 0, 0, err

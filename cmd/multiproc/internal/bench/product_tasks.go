@@ -15,6 +15,7 @@ var (
 	doubleTask = pool.RegisterNamed("multiproc.bench.double", func(_ context.Context, n int) (int, error) { return 2 * n, nil })
 	echoTask   = pool.RegisterNamed("multiproc.bench.echo", func(_ context.Context, b []byte) ([]byte, error) { return b, nil })
 	meetTask   = pool.RegisterNamed("multiproc.bench.meet", meet)
+	standTask  = pool.RegisterNamed("multiproc.bench.stand", stand)
 )
 
 // withPool makes a runner of a pool that is ready, and of what is to be done with it.

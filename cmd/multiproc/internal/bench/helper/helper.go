@@ -83,7 +83,7 @@ func Start(ctx context.Context, kind Kind, connections, size int) (*Process, err
 		}
 	}()
 	for range connections {
-		conn, file, err := pair()
+		conn, file, err := Pair()
 		if err != nil {
 			p.closeConnections()
 			return nil, err
@@ -122,8 +122,8 @@ func (p *Process) closeConnections() {
 	}
 }
 
-// pair returns the two ends of a Unix socket, the second one to be inherited.
-func pair() (net.Conn, *os.File, error) {
+// Pair returns the two ends of a Unix socket, the second one to be inherited. Both are the caller's to close.
+func Pair() (net.Conn, *os.File, error) {
 	syscall.ForkLock.RLock()
 	ends, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err == nil {
