@@ -74,7 +74,7 @@ var types = struct {
 // A registeredType is a Type made ready for look-ups.
 type registeredType struct {
 	Type
-	methods map[string]bool // exposed
+	methods func() map[string]bool // exposed; made at the first call
 }
 
 // RegisterType makes a type known to every manager of the program. It must be called while packages initialise and
@@ -85,10 +85,13 @@ func RegisterType(t Type) {
 	if t.Name == "" || t.New == nil && !t.ByMethodsOnly {
 		panic("manager.RegisterType: a type needs a name and New")
 	}
-	r := &registeredType{Type: t, methods: make(map[string]bool, len(t.Methods))}
-	for _, m := range t.Methods {
-		r.methods[m] = true
-	}
+	r := &registeredType{Type: t, methods: sync.OnceValue(func() map[string]bool { // few processes are managers
+		methods := make(map[string]bool, len(t.Methods))
+		for _, m := range t.Methods {
+			methods[m] = true
+		}
+		return methods
+	})}
 	types.mu.Lock()
 	defer types.mu.Unlock()
 	if types.table[t.Name] != nil {
