@@ -36,7 +36,7 @@ func (f *Function[A, R]) apply(ctx context.Context, p Runner, arg A, waits bool)
 	}
 	j := f.newJob(ctx, p, true)
 	result := newAsyncResult[R](j)
-	j.sink = &single[R]{result: result, codec: f.results}
+	j.sink = &single[R]{result: result, codec: f.codecs.results}
 	j.borrows = waits && j.local
 	t, _, err := f.encodeTask(ctx, j, 0, nil, &arg)
 	if err != nil {

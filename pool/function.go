@@ -17,8 +17,7 @@ import (
 // Register, holds nothing of a pool, and is safe for concurrent use.
 type Function[A, R any] struct {
 	entry      *entry
-	args       *wire.Codec[A]
-	results    *wire.Codec[R]
+	codecs     *codecs[A, R]
 	timeout    time.Duration // 0: the pool's
 	onProgress func(index int, p Progress)
 
@@ -34,8 +33,9 @@ type Function[A, R any] struct {
 //
 // A worker is this same binary started again, so it registers the same functions before it is asked for any.
 // Register panics when it is called later, when a function of that name is there already, when A or R is a
-// type that cannot cross processes (a channel, a function, a struct with unexported fields alone), and when fn
-// has no name of its own: an instance of a generic function, a method value or a closure needs RegisterNamed.
+// type that cannot cross processes (a channel, a function, a struct with unexported fields alone), which is looked at in the
+// program's first process, and when fn has no name of its own: an instance of a generic function, a method value or a closure
+// needs RegisterNamed.
 //
 // The context that fn gets is cancelled when the task is cancelled, passes its deadline, or the worker is told
 // to go. A panic in fn is the task's error, a *RemoteError with the stack.
@@ -53,18 +53,33 @@ func RegisterNamed[A, R any](name string, fn func(context.Context, A) (R, error)
 	if name == "" || fn == nil {
 		panic("pool.RegisterNamed: needs a name and a function")
 	}
-	args, err := wire.CodecOf[A]()
-	if err != nil {
-		panic(fmt.Sprintf("pool.Register(%s): argument: %v", name, err))
+	e, c := &entry{name: name}, &codecs[A, R]{}
+	e.complete = stdsync.OnceFunc(func() { c.make(e, fn) })
+	if !spawn.IsChild() {
+		e.complete()
 	}
-	results, err := wire.CodecOf[R]()
-	if err != nil {
-		panic(fmt.Sprintf("pool.Register(%s): result: %v", name, err))
-	}
-	e := &entry{name: name, takes: args.MayHoldProxy(), holds: results.MayHoldProxy(), run: runner(fn, args, results), runAll: batchRunner(fn, args, results)}
-	describeRuns(e, args, results)
 	functions.add(e)
-	return &Function[A, R]{entry: e, args: args, results: results}
+	return &Function[A, R]{entry: e, codecs: c}
+}
+
+// codecs are those of a function, once its entry is complete.
+type codecs[A, R any] struct {
+	args    *wire.Codec[A]
+	results *wire.Codec[R]
+}
+
+// make completes an entry. It panics where A or R cannot cross processes.
+func (c *codecs[A, R]) make(e *entry, fn func(context.Context, A) (R, error)) {
+	var err error
+	if c.args, err = wire.CodecOf[A](); err != nil {
+		panic(fmt.Sprintf("pool.Register(%s): argument: %v", e.name, err))
+	}
+	if c.results, err = wire.CodecOf[R](); err != nil {
+		panic(fmt.Sprintf("pool.Register(%s): result: %v", e.name, err))
+	}
+	e.takes, e.holds = c.args.MayHoldProxy(), c.results.MayHoldProxy()
+	e.run, e.runAll = runner(fn, c.args, c.results), batchRunner(fn, c.args, c.results)
+	describeRuns(e, c.args, c.results)
 }
 
 // Name returns the name under which the function was registered.
@@ -78,12 +93,16 @@ func (f *Function[A, R]) WithTimeout(d time.Duration) *Function[A, R] {
 	return &g
 }
 
-// entry is a registered function as the worker sees it.
+// entry is a registered function as the worker sees it. To look at its types takes longer than all else that is done with
+// it while packages initialise, and a worker seldom runs every function: there it is complete when it is first used. That its
+// types can cross processes was found out in the program's first process.
 type entry struct {
-	name                      string
-	index                     uint32 // its place in the sorted table; the function's name in task records
-	takes                     bool   // its arguments may hold proxies
-	holds                     bool   // its results may hold proxies
+	name     string
+	index    uint32 // its place in the sorted table; the function's name in task records
+	complete func() // sets the fields below, once
+
+	takes                     bool // its arguments may hold proxies
+	holds                     bool // its results may hold proxies
 	run                       func(ctx context.Context, arg, out []byte) (result []byte, raw bool, err error)
 	runAll                    func(*batch)
 	argPacking, resultPacking packing                     // in runs
@@ -196,17 +215,23 @@ func (t *table) seal() {
 	})
 }
 
-// named returns the function of a name, nil when there is none.
+// named returns the function of a name, complete, or nil when there is none.
 func (t *table) named(name string) *entry {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.byName[name]
+	e := t.byName[name]
+	t.mu.Unlock()
+	if e != nil {
+		e.complete()
+	}
+	return e
 }
 
-// lookup returns the function of an index, nil when there is none. The table must be sealed.
+// lookup returns the function of an index, complete, or nil when there is none. The table must be sealed.
 func (t *table) lookup(index uint32) *entry {
 	if int(index) >= len(t.sorted) {
 		return nil
 	}
-	return t.sorted[index]
+	e := t.sorted[index]
+	e.complete()
+	return e
 }

@@ -97,7 +97,7 @@ func (f *Function[A, R]) pullShared(ctx context.Context, w *feeder, inputs iter.
 		if !ok {
 			break
 		}
-		encoded, err := encode(ctx, w.job, f.args, index, nil, &arg)
+		encoded, err := encode(ctx, w.job, f.codecs.args, index, nil, &arg)
 		w.mu.Lock()
 		w.inputs = append(w.inputs, input{task{job: w.job, index: index, arg: encoded}, err})
 		w.changed.Broadcast()

@@ -76,7 +76,7 @@ func (f *Function[A, R]) share(ctx context.Context, h *Hosted, inputs []A, mode 
 	defer func() { w.release(all) }()
 	tasks := make([]task, 0, len(inputs))
 	for index := range inputs {
-		encoded, err := encode(ctx, w.job, f.args, index, nil, &inputs[index])
+		encoded, err := encode(ctx, w.job, f.codecs.args, index, nil, &inputs[index])
 		if err != nil {
 			return nil, err
 		}

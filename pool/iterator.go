@@ -51,7 +51,8 @@ type slot[R any] struct {
 }
 
 func (f *Function[A, R]) newIterator(ctx context.Context, p Runner, ordered bool) *Iterator[R] {
-	it := &Iterator[R]{job: f.newJob(ctx, p, false), codec: f.results, ordered: ordered, bytes: p.settings().ResultBytes}
+	j := f.newJob(ctx, p, false)
+	it := &Iterator[R]{job: j, codec: f.codecs.results, ordered: ordered, bytes: p.settings().ResultBytes}
 	it.ready.L, it.room.L = &it.mu, &it.mu
 	it.job.sink = it
 	return it

@@ -73,6 +73,7 @@ type sink interface {
 }
 
 func (f *Function[A, R]) newJob(ctx context.Context, p Runner, single bool) *job {
+	f.entry.complete()
 	timeout := f.timeout
 	if timeout == 0 {
 		timeout = p.settings().TaskTimeout
@@ -86,7 +87,7 @@ func (f *Function[A, R]) newJob(ctx context.Context, p Runner, single bool) *job
 	followed := trace != nil || f.onProgress != nil
 	j := &job{
 		pool: p, ctx: ctx, entry: f.entry, timeout: max(0, timeout),
-		single: single, holds: f.args.MayHoldProxy(), again: f.idempotent, retry: retry,
+		single: single, holds: f.codecs.args.MayHoldProxy(), again: f.idempotent, retry: retry,
 		local: local, shares: local && !f.entry.holds,
 		packs: local && !single && timeout <= 0 && f.entry.packs() && !followed && retry == nil && p.settings().runs(),
 	}

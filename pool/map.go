@@ -36,7 +36,7 @@ func (f *Function[A, R]) newMap(ctx context.Context, p Runner, tasks int) (*mapJ
 		return nil, err
 	}
 	j := f.newJob(ctx, p, false)
-	m := &mapJob[R]{job: j, codec: f.results, result: newAsyncResult[[]R](j), values: make([]R, tasks)}
+	m := &mapJob[R]{job: j, codec: f.codecs.results, result: newAsyncResult[[]R](j), values: make([]R, tasks)}
 	j.borrows = j.local
 	m.left.Store(int64(tasks))
 	j.sink = m

@@ -11,7 +11,7 @@ import (
 // a job whose tasks may travel as runs is a run of one, which others may join. Large bytes are encoded on their way: here
 // they are kept, or copied where the caller may change them.
 func (f *Function[A, R]) encodeTask(ctx context.Context, j *job, index int, slab []byte, arg *A) (task, []byte, error) {
-	if b, ok := f.args.Bytes(arg); ok && j.local && len(b) > rawLeast && int64(len(b)) <= j.pool.settings().MaxPayload-wire.BytesHeader {
+	if b, ok := f.codecs.args.Bytes(arg); ok && j.local && len(b) > rawLeast && int64(len(b)) <= j.pool.settings().MaxPayload-wire.BytesHeader {
 		if !j.borrows {
 			b = copies.clone(b)
 		}
@@ -19,13 +19,13 @@ func (f *Function[A, R]) encodeTask(ctx context.Context, j *job, index int, slab
 	}
 	start := len(slab)
 	if j.packs && j.entry.argPacking > 0 {
-		slab = f.args.AppendFixed(slab, unsafe.Slice(arg, 1))
+		slab = f.codecs.args.AppendFixed(slab, unsafe.Slice(arg, 1))
 		return task{job: j, index: index, run: 1, arg: slab[start:]}, slab, nil
 	}
 	if j.packs {
 		slab = append(slab, 0)
 	}
-	encoded, err := encode(ctx, j, f.args, index, slab, arg)
+	encoded, err := encode(ctx, j, f.codecs.args, index, slab, arg)
 	if err != nil {
 		return task{}, slab[:start], err
 	}
@@ -65,7 +65,7 @@ func (f *Function[A, R]) pack(ctx context.Context, j *job, inputs []A, at int) (
 	most := at + min(runTasks, j.pool.settings().QueueTasks, len(inputs)-at)
 	if size := int(j.entry.argPacking); size > 0 {
 		most = min(most, at+runBytes/size)
-		return []task{{job: j, index: at, run: most - at, arg: f.args.AppendFixed(nil, inputs[at:most])}}, nil
+		return []task{{job: j, index: at, run: most - at, arg: f.codecs.args.AppendFixed(nil, inputs[at:most])}}, nil
 	}
 	slab := make([]byte, 0, min(runBytes, 16*(most-at))+longMarkSize)
 	run := task{job: j, index: at}

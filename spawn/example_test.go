@@ -123,3 +123,17 @@ func ExampleMainWith() {
 type discard struct{}
 
 func (*discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// limits are what the program's first process reads for all of them, and hands on.
+var limits = func() string {
+	if spawn.IsChild() {
+		return ""
+	}
+	return "read"
+}()
+
+// A package that is initialised in each child can leave to the first process what need not be done again.
+func ExampleIsChild() {
+	fmt.Println(spawn.IsChild(), limits)
+	// Output: false read
+}

@@ -24,6 +24,11 @@ func Current() Info {
 	return Info{PID: os.Getpid(), Name: self.Name, Role: self.Role, Mark: finalize.OwnMark()}
 }
 
+// IsChild reports whether the calling process was started by another one of this program, in a role. It does not block, is safe
+// for concurrent use, and may be called while packages initialise: by those that need not do again in each child what the
+// program's first process has done, as to check what is registered.
+func IsChild() bool { return inherited != nil }
+
 // Parent describes the process that started the calling one, and reports whether there is one: not for a program's
 // first process. The parent may have died since. Parent does not block, is safe for concurrent use, and in a child must
 // not be called before Main, Init or TestMain.
