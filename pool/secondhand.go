@@ -46,7 +46,7 @@ func (s *secondhand) clone(b []byte) []byte {
 	}
 	made := s.take(len(b))
 	if made != nil {
-		copy(made[:len(b)], b)
+		copyPast(made[:len(b)], b)
 	} else {
 		made = wire.CloneBytes(b)
 		if !s.track(len(made)) {
