@@ -2,8 +2,6 @@ package pool
 
 import (
 	"encoding/binary"
-	"math"
-	"runtime/debug"
 
 	"github.com/multiproc-go/multiproc/wire"
 )
@@ -21,23 +19,10 @@ func (w *worker) largeArgument(where []byte, record int) ([]byte, error) {
 	if w.arena == nil || len(where) != pieceSize {
 		return nil, errCorrupt
 	}
-	w.settleHeap()
 	if w.tasks.tail.Load()-w.tasks.position > uint64(record) {
 		w.apart.keep(w.shared.word(wordLinkRuns).Load())
 	}
 	return pieceOf(w.arena.args, binary.NativeEndian.Uint64(where), binary.NativeEndian.Uint64(where[8:]))
-}
-
-// ballastSize is how many bytes of garbage a worker gathers before it collects, at least, once it has had large payloads.
-const ballastSize = 16 << 20
-
-// settleHeap has the garbage collector wait until there is something to collect: the heap of most workers is small, and a
-// few large payloads would have it called each time, which costs more than copying them. The ballast is never touched,
-// so it takes no memory. Where memory is limited there is none.
-func (w *worker) settleHeap() {
-	if w.ballast == nil && debug.SetMemoryLimit(-1) == math.MaxInt64 {
-		w.ballast = make([]byte, ballastSize)
-	}
 }
 
 // answerBytes publishes large bytes, which are not encoded yet.

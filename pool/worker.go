@@ -36,7 +36,7 @@ type worker struct {
 	arena   *arena // for large payloads; nil for none
 	sending landing
 	apart   apart
-	ballast []byte // see settleHeap
+	ballast ballast
 
 	sequence uint64 // of the next record
 	output   []byte // the encoded result
@@ -112,8 +112,9 @@ func newWorker(ctx context.Context, files []*os.File, largest int64) (*worker, e
 		return nil, joinClose(err, files...)
 	}
 	w := &worker{
-		linger: lingering,
-		ctx:    ctx, shared: s, arena: large, largest: largest,
+		linger:  lingering,
+		ballast: ballast{idle: func() bool { return s.word(wordWorkerSleeps).Load() == 1 }},
+		ctx:     ctx, shared: s, arena: large, largest: largest,
 		tasks:   ringReader{ring: s.tasks(), tail: s.word(wordTaskTail), head: s.word(wordTaskHead)},
 		results: ringWriter{ring: s.results(), tail: s.word(wordResultTail), head: s.word(wordResultHead)},
 	}
@@ -249,6 +250,7 @@ func (w *worker) take(r record) error {
 	}
 	w.bulky = r.meta&(flagArena|flagLarge) != 0
 	if r.meta&flagArena != 0 {
+		w.ballast.use()
 		var err error
 		if arg, err = w.largeArgument(arg, r.size); err != nil {
 			return err

@@ -1,0 +1,64 @@
+package pool
+
+import (
+	"math"
+	"runtime/debug"
+	"strings"
+	stdsync "sync"
+	"time"
+)
+
+// A ballast has a worker's garbage collector wait until there is something to collect: the heap of most workers is small, and a
+// few large payloads would have it called each time, which costs more than copying them, with the memory that it gives back to the
+// system only to get it again for the next. The ballast is never touched, so it takes no memory, but as much garbage gathers. When the
+// worker has been idle for a while, it is dropped, and the garbage given back. Where memory is limited there is none.
+type ballast struct {
+	idle func() bool // whether the worker has nothing to do
+
+	mu    stdsync.Mutex    // guards the fields below
+	held  *strings.Builder // whose memory is not cleared
+	used  int64            // clock of the last large payload
+	armed bool             // timer is to call drop
+	timer *time.Timer
+}
+
+// ballastSize is how many bytes of garbage a worker gathers before it collects, at least: as much as there is room for in an arena.
+const ballastSize = 2 * arenaHalf
+
+// use is called for each large payload.
+func (b *ballast) use() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used = clock()
+	if b.held != nil || debug.SetMemoryLimit(-1) != math.MaxInt64 {
+		return
+	}
+	b.held = new(strings.Builder)
+	b.held.Grow(ballastSize)
+	if b.armed {
+		return
+	}
+	b.armed = true
+	if b.timer == nil {
+		b.timer = time.AfterFunc(idleTime, b.drop)
+	} else {
+		b.timer.Reset(idleTime)
+	}
+}
+
+// drop gives memory back if the worker is idle, and has had no large payload for a while.
+func (b *ballast) drop() {
+	b.mu.Lock()
+	left := idleTime - time.Duration(clock()-b.used)
+	if left <= 0 && !b.idle() {
+		left = idleTime
+	}
+	if left > 0 {
+		b.timer.Reset(left)
+		b.mu.Unlock()
+		return
+	}
+	b.held, b.armed = nil, false
+	b.mu.Unlock()
+	debug.FreeOSMemory()
+}
