@@ -37,7 +37,9 @@ func (p *Pool) submit(ctx context.Context, tasks []task) error {
 	for _, t := range tasks {
 		p.queue.pushBack(t)
 	}
-	p.dispatchUnlock()
+	if p.dispatchUnlock() && tasks[0].raw {
+		p.prompt()
+	}
 	return nil
 }
 
@@ -49,7 +51,9 @@ func (p *Pool) submitOne(ctx context.Context, t task) error {
 		return err
 	}
 	p.appendLocked(t)
-	p.dispatchUnlock()
+	if p.dispatchUnlock() && t.raw {
+		p.prompt()
+	}
 	return nil
 }
 
@@ -123,8 +127,24 @@ func (p *Pool) grantLocked() {
 	}
 }
 
-// dispatchUnlock lets idle links take what waits, and unlocks mu.
-func (p *Pool) dispatchUnlock() {
+// mostPrompt is how many large tasks a link is prompted to have in flight.
+const mostPrompt = 4
+
+// prompt has a link that is at work take a large task that nobody idle has taken, one with as few in flight as possible. It would do
+// so by itself when a result comes, and by then its worker would have nothing to do.
+func (p *Pool) prompt() {
+	seats := p.allSeats()
+	for aloft := 1; aloft < mostPrompt; aloft++ {
+		for _, s := range seats {
+			if l := s.link.Load(); l != nil && l.fillBehind(aloft) {
+				return
+			}
+		}
+	}
+}
+
+// dispatchUnlock lets idle links take what waits, and unlocks mu. It reports whether something is left.
+func (p *Pool) dispatchUnlock() (left bool) {
 	for p.queue.len() > 0 && len(p.idle) > 0 {
 		l := p.idle[len(p.idle)-1]
 		p.idle = p.idle[:len(p.idle)-1]
@@ -136,7 +156,9 @@ func (p *Pool) dispatchUnlock() {
 	if len(p.vacant) > 0 {
 		p.callLocked()
 	}
+	left = p.queue.len() > 0
 	p.mu.Unlock()
+	return left
 }
 
 // popLocked takes the first task out of the queue; false when its entry was withdrawn.

@@ -82,3 +82,23 @@ func TestWorkerMovesWhereThereIsWorkForBoth(t *testing.T) {
 		}
 	}
 }
+
+// A worker moves for one large task alone where its link goes on.
+func TestWorkerMovesWhereItsLinkGoesOn(t *testing.T) {
+	if processor() == 0 {
+		t.Skip("processors are not told apart here")
+	}
+	s, a := sharedWith(t)
+	w := &worker{shared: s, arena: a, tasks: ringReader{ring: s.tasks(), tail: s.word(wordTaskTail), head: s.word(wordTaskHead)}}
+	for _, single := range []bool{true, false} {
+		for range 100 { // the system may move the thread in between
+			s.word(wordLinkRuns).Store((&link{}).runsOnLocked(&job{single: single}))
+			if _, err := w.largeArgument(wherePiece(nil, 0, 8), recordHeader+pieceSize); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if moved := w.apart.until != 0; moved == single {
+			t.Errorf("a task that is its job's only one: %v; moved: %v", single, moved)
+		}
+	}
+}

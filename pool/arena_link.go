@@ -47,6 +47,19 @@ func (l *link) isLarge(t *task) bool {
 	return t.run == 0 && deadlineSize+attemptSize+traceRoom(t.job.trace())+len(t.arg) > l.tasks.largest()
 }
 
+// largeAhead is how many bytes of large arguments are sent ahead, at most, unless two are not even that: more would only wait, and
+// be in no cache any more when the worker copies them.
+const largeAhead = 4 << 20
+
+// isAhead reports whether so much is on its way to the worker that another large task should wait.
+func (l *link) isAhead() bool {
+	bytes := 0
+	for _, p := range l.outgoing {
+		bytes += p.size
+	}
+	return len(l.outgoing) >= 2 && bytes >= largeAhead
+}
+
 // isSecond reports whether a task is large, and so is the one that would run before it: then it is copied while that one
 // runs, however long tasks take.
 func (l *link) isSecond(t *task) bool {
@@ -57,6 +70,16 @@ func (l *link) isSecond(t *task) bool {
 		return l.isLarge(t) && l.flight.at(l.flight.len()-1).piece.size > 0
 	}
 	return false
+}
+
+// runsOnLocked says on which processor the link runs as it sends a large task of a job, and whether it goes on with something else,
+// as far as is known.
+func (l *link) runsOnLocked(j *job) uint64 {
+	on := processor()
+	if on > 0 && (!j.single || l.flight.len() > 0) {
+		on |= linkGoesOn
+	}
+	return on
 }
 
 // ship copies a large argument to its place in the arena, and says in its record where that is.

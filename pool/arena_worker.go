@@ -13,14 +13,15 @@ type landing struct {
 	taken uint64 // how many of them the link was done with when last asked
 }
 
-// largeArgument returns the argument of which a record of so many bytes says where it is. Where another record is behind that one,
-// the link has something to do while this task runs.
+// largeArgument returns the argument of which a record of so many bytes says where it is. Where the link says
+// that it goes on, or another record is behind that one, the link has something to do while this task runs.
 func (w *worker) largeArgument(where []byte, record int) ([]byte, error) {
 	if w.arena == nil || len(where) != pieceSize {
 		return nil, errCorrupt
 	}
-	if w.tasks.tail.Load()-w.tasks.position > uint64(record) {
-		w.apart.keep(w.shared.word(wordLinkRuns).Load())
+	on := w.shared.word(wordLinkRuns).Load()
+	if on&linkGoesOn != 0 || w.tasks.tail.Load()-w.tasks.position > uint64(record) {
+		w.apart.keep(on &^ linkGoesOn)
 	}
 	return pieceOf(w.arena.args, binary.NativeEndian.Uint64(where), binary.NativeEndian.Uint64(where[8:]))
 }

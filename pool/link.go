@@ -139,17 +139,35 @@ func newLink(p *Pool, process *spawn.Process, s *shared, a *arena, data *os.File
 // found idle, or will look again by itself.
 func (l *link) fill() {
 	for more := true; more; {
-		wake := false
-		more = false
 		l.mu.Lock()
-		if !l.leaving && l.retiring == "" && !l.streaming && !l.trimming && l.condemned == nil && l.fault == nil {
-			wake, more = l.sendLocked()
-		}
-		l.mu.Unlock()
-		if wake {
-			_ = l.data.WriteFrame() // a worker that is gone is noticed by serve
-		}
+		more = l.sendUnlock()
 	}
+}
+
+// fillBehind is fill for one large task, behind so many in flight. It does not wait for one that is being sent. It reports whether
+// it has sent one.
+func (l *link) fillBehind(aloft int) bool {
+	switch {
+	case !l.mu.TryLock():
+	case l.aloft != aloft || l.due != "":
+		l.mu.Unlock()
+	default:
+		return l.sendUnlock()
+	}
+	return false
+}
+
+// sendUnlock is sendLocked where tasks may be sent, unlocks mu, and wakes the worker. It reports whether to call it again.
+func (l *link) sendUnlock() (more bool) {
+	wake := false
+	if !l.leaving && l.retiring == "" && !l.streaming && !l.trimming && l.condemned == nil && l.fault == nil {
+		wake, more = l.sendLocked()
+	}
+	l.mu.Unlock()
+	if wake {
+		_ = l.data.WriteFrame() // a worker that is gone is noticed by serve
+	}
+	return more
 }
 
 // sendLocked moves tasks from the queue into the ring, the last of which alone may be large, as the worker begins that one
@@ -196,7 +214,7 @@ func (l *link) sendLocked() (wake, more bool) {
 		}
 		switch {
 		case t.piece.size > 0:
-			l.shared.word(wordLinkRuns).Store(processor())
+			l.shared.word(wordLinkRuns).Store(l.runsOnLocked(t.job))
 			l.ship(t)
 			more = true
 		case t.large:
@@ -247,6 +265,9 @@ func (p *Pool) take(l *link, room, spare int) error {
 			break
 		}
 		large := l.isLarge(&t)
+		if large && l.isAhead() {
+			break
+		}
 		at, shipped := piece{}, false
 		if large {
 			at, shipped = l.berth(&t)

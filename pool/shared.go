@@ -19,6 +19,7 @@ const (
 	wordClaimedAt    = 6 * 64  // worker: when it claimed its task, monotonic nanoseconds
 	wordLargeTaken   = 7 * 64  // link: results taken from the arena
 	wordLinkRuns     = 8 * 64  // link: which processor it was on when it sent the last large payload; see apart
+	linkGoesOn       = 1 << 63 // flag of that: it has something to do before this payload's result comes
 	wordReports      = 12 * 64 // worker: how many reports of progress it has made; see progress.go for where they are
 	wordWantReport   = 13 * 64 // 1 while the link waits to be told of one
 	wordKnocking     = 14 * 64 // 1 while a knock is on its way
