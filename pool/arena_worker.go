@@ -13,15 +13,19 @@ type landing struct {
 	taken uint64 // how many of them the link was done with when last asked
 }
 
-// largeArgument returns the argument of which a record of so many bytes says where it is. Where the link says
-// that it goes on, or another record is behind that one, the link has something to do while this task runs.
+// isFollowed reports whether the link has something to do while the task of a record of so many bytes runs: it has said so, or
+// another record is behind that one.
+func (w *worker) isFollowed(record int) bool {
+	return w.shared.word(wordLinkRuns).Load()&linkGoesOn != 0 || w.tasks.tail.Load()-w.tasks.position > uint64(record)
+}
+
+// largeArgument returns the argument of which a record of so many bytes says where it is.
 func (w *worker) largeArgument(where []byte, record int) ([]byte, error) {
 	if w.arena == nil || len(where) != pieceSize {
 		return nil, errCorrupt
 	}
-	on := w.shared.word(wordLinkRuns).Load()
-	if on&linkGoesOn != 0 || w.tasks.tail.Load()-w.tasks.position > uint64(record) {
-		w.apart.keep(on &^ linkGoesOn)
+	if w.isFollowed(record) {
+		w.apart.keep(w.shared.word(wordLinkRuns).Load() &^ linkGoesOn)
 	}
 	return pieceOf(w.arena.args, binary.NativeEndian.Uint64(where), binary.NativeEndian.Uint64(where[8:]))
 }

@@ -22,19 +22,27 @@ type ballast struct {
 	timer *time.Timer
 }
 
-// ballastSize is how many bytes of garbage a worker gathers before it collects, at least: as much as there is room for in an arena.
-const ballastSize = 2 * arenaHalf
+// How many bytes of garbage a worker gathers before it collects, at least: as much as there is room for in an arena where large
+// payloads follow upon one another. Where they come one at a time a collection holds up nobody for long, and less is sooner used again.
+const (
+	ballastMost  = 2 * arenaHalf
+	ballastLeast = ballastMost / 4
+)
 
-// use is called for each large payload.
-func (b *ballast) use() {
+// use is called for each large payload, and told whether others follow.
+func (b *ballast) use(more bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.used = clock()
-	if b.held != nil || debug.SetMemoryLimit(-1) != math.MaxInt64 {
+	size := ballastLeast
+	if more {
+		size = ballastMost
+	}
+	if b.held != nil && b.held.Cap() >= size || debug.SetMemoryLimit(-1) != math.MaxInt64 {
 		return
 	}
 	b.held = new(strings.Builder)
-	b.held.Grow(ballastSize)
+	b.held.Grow(size)
 	if b.armed {
 		return
 	}

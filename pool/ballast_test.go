@@ -8,16 +8,22 @@ import (
 
 // A ballast stays while there are large payloads, or something else to do, and goes when the worker has been idle for a while.
 func TestBallastIsDroppedWhenIdle(t *testing.T) {
-	if ballastSize == 0 {
+	if ballastMost == 0 {
 		t.Skip("there are no arenas here")
 	}
 	var idle atomic.Bool
 	b := &ballast{idle: idle.Load}
-	b.use()
-	defer b.timer.Stop()
-	if b.held == nil || b.held.Cap() < ballastSize {
-		t.Fatal("there is no ballast")
+	for _, more := range []bool{false, true, false} {
+		before := b.held
+		b.use(more)
+		if b.held == nil || more && b.held.Cap() < ballastMost || before == nil && b.held.Cap() >= ballastMost {
+			t.Fatalf("with others behind %v: %d bytes of ballast", more, b.held.Cap())
+		}
 	}
+	if b.held.Cap() < ballastMost {
+		t.Error("it shrinks while it is used")
+	}
+	defer b.timer.Stop()
 	for _, then := range []struct{ idle, past, dropped bool }{{false, false, false}, {true, false, false}, {false, true, false}, {true, true, true}} {
 		b.timer.Stop()
 		b.mu.Lock()
@@ -32,7 +38,7 @@ func TestBallastIsDroppedWhenIdle(t *testing.T) {
 			t.Errorf("idle %v, used a while ago %v: dropped %v, armed %v", then.idle, then.past, dropped, b.armed)
 		}
 	}
-	if b.use(); b.held == nil || !b.armed {
+	if b.use(false); b.held == nil || !b.armed {
 		t.Error("it does not come back")
 	}
 }
@@ -41,7 +47,7 @@ func TestBallastIsDroppedWhenIdle(t *testing.T) {
 func TestNoBallastWhereMemoryIsLimited(t *testing.T) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(1 << 40))
 	b := &ballast{idle: func() bool { return true }}
-	if b.use(); b.held != nil || b.armed {
+	if b.use(true); b.held != nil || b.armed {
 		t.Error("there is one")
 	}
 }

@@ -250,7 +250,7 @@ func (w *worker) take(r record) error {
 	}
 	w.bulky = r.meta&(flagArena|flagLarge) != 0
 	if r.meta&flagArena != 0 {
-		w.ballast.use()
+		w.ballast.use(w.isFollowed(r.size))
 		var err error
 		if arg, err = w.largeArgument(arg, r.size); err != nil {
 			return err
