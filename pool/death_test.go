@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -126,10 +127,7 @@ func TestStoppedWorkerPassesItsDeadline(t *testing.T) {
 // What waits behind a worker that was stopped is run by the others.
 func TestStoppedWorkerKeepsNothingBack(t *testing.T) {
 	p := newPool(t, &pool.Options{Workers: 2})
-	pids := workerPIDs(t, p, 2)
-	if err := syscall.Kill(pids[0], syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	stopProcess(t, workerPIDs(t, p, 2)[0])
 	inputs := make([]int, 1000)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -138,6 +136,26 @@ func TestStoppedWorkerKeepsNothingBack(t *testing.T) {
 	}
 	if s := p.Stats(); s.Done < 1000 {
 		t.Fatalf("%+v", s)
+	}
+}
+
+// stopProcess stops a process, and returns when each of its threads has stopped, as far as the system tells: one on another
+// processor may go on for a moment, and begin a task.
+func stopProcess(t *testing.T, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, thread := range threads {
+		hostedEventually(t, "the process is stopped", func() bool {
+			stat, err := os.ReadFile(thread)
+			_, state, _ := strings.Cut(string(stat), ") ")
+			return err != nil || strings.HasPrefix(state, "T")
+		})
 	}
 }
 

@@ -224,9 +224,7 @@ var lingers = pool.RegisterNamed("test.lingers", func(ctx context.Context, d tim
 // A worker that was stopped while it had nothing to do kept its seat for ever.
 func TestWorkerStoppedWhileIdleIsReplaced(t *testing.T) {
 	p := newPool(t, &pool.Options{Workers: 1, Grace: 100 * time.Millisecond})
-	if err := syscall.Kill(workerPIDs(t, p, 1)[0], syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	stopProcess(t, workerPIDs(t, p, 1)[0])
 	r, err := double.ApplyAsync(t.Context(), p, 4)
 	if err != nil {
 		t.Fatal(err)
