@@ -26,7 +26,7 @@ type SessionInfo struct {
 	Since      time.Time
 	Local      bool // in the manager's own process
 	References int  // to objects
-	Calls      int  // of methods of objects, that have begun and wait for their answer
+	Calls      int  // of methods of objects, that have returned without an answer and have none yet
 }
 
 // An ObjectInfo describes one object.

@@ -65,6 +65,11 @@
 // refers to it any more: 128 MiB at most, and what it has had no use for for a second it gives up. It has a finalizer for
 // that, beside which runtime.SetFinalizer allows no other. In a program with a memory limit (GOMEMLIMIT) it has none.
 //
+// A worker whose tasks have arguments of some hundred KiB and more lets up to 64 MiB of garbage gather while they follow upon one
+// another, and 16 MiB while they come one at a time, and gives that back when it has been idle for a second. Where its memory is
+// limited, by Options.MaxMemory, MemoryLimit or GOMEMLIMIT, it gathers none on purpose. Memory that both ends share for such
+// payloads is 64 MiB for each worker at most, as far as it is used.
+//
 // # Errors
 //
 // What a task returns reaches its caller as *RemoteError, with the message, the codes of the sentinels that it

@@ -52,8 +52,8 @@ func awaitFile(ctx context.Context, path string) error {
 }
 
 func TestOptionsAreRefusedTogether(t *testing.T) {
-	_, err := pool.New(t.Context(), &pool.Options{Workers: -1, TaskTimeout: -1, Spawn: &spawn.Options{Detached: true}})
-	for _, word := range []string{"Workers", "TaskTimeout", "Detached"} {
+	_, err := pool.New(t.Context(), &pool.Options{Name: "a\nb", Workers: -1, TaskTimeout: -1, Spawn: &spawn.Options{Detached: true}})
+	for _, word := range []string{"Options.Name", "Workers", "TaskTimeout", "Detached"} {
 		if err == nil || !strings.Contains(err.Error(), word) {
 			t.Errorf("%v does not name %s", err, word)
 		}

@@ -33,9 +33,9 @@ type Function[A, R any] struct {
 //
 // A worker is this same binary started again, so it registers the same functions before it is asked for any.
 // Register panics when it is called later, when a function of that name is there already, when A or R is a
-// type that cannot cross processes (a channel, a function, a struct with unexported fields alone), which is looked at in the
-// program's first process, and when fn has no name of its own: an instance of a generic function, a method value or a closure
-// needs RegisterNamed.
+// type that cannot cross processes (a channel, a function, a struct with unexported fields alone), and when fn
+// has no name of its own: an instance of a generic function, a method value or a closure needs RegisterNamed. Types
+// are looked at in the program's first process; a child, which is the same binary, does so when it first uses the function.
 //
 // The context that fn gets is cancelled when the task is cancelled, passes its deadline, or the worker is told
 // to go. A panic in fn is the task's error, a *RemoteError with the stack.

@@ -114,7 +114,7 @@ type Options struct {
 	// Detached false. Default: as spawn's.
 	Spawn *spawn.Options
 
-	// OnWorker is told of each worker when its process starts, when it is ready for tasks, and when it has exited, with the
+	// OnWorker is told of each worker when its process is about to be started, when it is ready for tasks, and when it has exited, with the
 	// cause. It is called by one goroutine of the pool's own, never twice at once, with the events of each worker in their
 	// order and no lock held; the exit of a worker may come after the start of its successor. A slow OnWorker delays
 	// nothing but later events, which wait in memory without a bound: there are few for each start of a process. Shutdown and
@@ -174,6 +174,9 @@ func (o *Options) validate() error {
 		if bad {
 			faults = append(faults, fmt.Errorf("pool: "+format, args...))
 		}
+	}
+	if err := (&spawn.Options{Name: o.Name}).Validate(); err != nil {
+		faults = append(faults, fmt.Errorf("pool: %w", err))
 	}
 	fault(o.Workers < 0, "Workers is %d; it cannot be negative", o.Workers)
 	fault(o.Workers > maxWorkers, "Workers is %d; at most %d are possible", o.Workers, maxWorkers)

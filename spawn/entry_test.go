@@ -160,7 +160,8 @@ func TestPipeStaysAfterFailedStart(t *testing.T) {
 	}
 	defer ours.Close()
 	defer theirs.Close()
-	if _, err := echo.Start(t.Context(), theirs, &spawn.Options{Dir: "/nonexistent"}); !errors.Is(err, os.ErrNotExist) {
+	_, err = echo.Start(t.Context(), theirs, &spawn.Options{Dir: "/nonexistent"})
+	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "Options.Dir: chdir /nonexistent") {
 		t.Fatal(err)
 	}
 	if err := theirs.Send([]byte("still here")); err != nil {

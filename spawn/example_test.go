@@ -124,16 +124,16 @@ type discard struct{}
 
 func (*discard) Write(p []byte) (int, error) { return len(p), nil }
 
-// limits are what the program's first process reads for all of them, and hands on.
-var limits = func() string {
+// usage is what the program's first process shows to people. It takes long to make, and children show none.
+var usage = func() string {
 	if spawn.IsChild() {
 		return ""
 	}
-	return "read"
+	return "usage: program [FILE...]"
 }()
 
-// A package that is initialised in each child can leave to the first process what need not be done again.
+// A package is initialised in each child, too, and leaves out there what only the first process needs.
 func ExampleIsChild() {
-	fmt.Println(spawn.IsChild(), limits)
-	// Output: false read
+	fmt.Println(spawn.IsChild(), usage)
+	// Output: false usage: program [FILE...]
 }

@@ -25,8 +25,8 @@ func Current() Info {
 }
 
 // IsChild reports whether the calling process was started by another one of this program, in a role. It does not block, is safe
-// for concurrent use, and may be called while packages initialise: by those that need not do again in each child what the
-// program's first process has done, as to check what is registered.
+// for concurrent use, and may be called while packages initialise: a package can leave out in a child what only the program's first
+// process needs, or what that has checked for all of them.
 func IsChild() bool { return inherited != nil }
 
 // Parent describes the process that started the calling one, and reports whether there is one: not for a program's

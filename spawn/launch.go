@@ -105,9 +105,20 @@ func (l *launch) fork() (int, reaper, error) {
 	runtime.KeepAlive(l.options.Cgroup)
 	runtime.KeepAlive(l.stdio.keep)
 	if err != nil {
-		return 0, nil, fmt.Errorf("fork and exec %s: %w", path, err)
+		return 0, nil, l.explain(path, err)
 	}
 	return pid, reaper, nil
+}
+
+// explain says why a child could not be made: the system does not tell a folder that it cannot enter from a program that it cannot
+// execute.
+func (l *launch) explain(path string, err error) error {
+	if dir := l.options.Dir; dir != "" {
+		if info, failure := os.Stat(dir); failure != nil || !info.IsDir() {
+			return fmt.Errorf("Options.Dir: chdir %s: %w", dir, err)
+		}
+	}
+	return fmt.Errorf("fork and exec %s: %w", path, err)
 }
 
 // adopt makes a Process of a child that was just forked, which owns the parent's ends of everything from here on, save

@@ -17,6 +17,7 @@ type Conn struct {
 	raw      syscall.RawConn        // to write without waiting; nil where that cannot be
 	reader   *bufio.Reader          // of the one goroutine that reads; nil until it does
 	full     bool                   // of that goroutine: a read has taken as much as there was room for
+	grown    bool                   // of that goroutine: reader is the larger one
 	files    *fileReader            // of that goroutine too: reads as long as a file is welcome; or nil
 	serving  atomic.Pointer[server] // who answers the calls that come over it; or nil
 	lane     atomic.Pointer[lane]   // what writers use beside the socket; or nil
@@ -131,10 +132,10 @@ func (c *Conn) readHeader() (int64, error) {
 func (c *Conn) makeReader() {
 	size := firstBuffer
 	if c.reader != nil {
-		if !c.full || c.reader.Size() > firstBuffer || c.reader.Buffered() > 0 {
+		if !c.full || c.grown || c.reader.Buffered() > 0 {
 			return
 		}
-		size = readBuffer
+		size, c.grown = readBuffer, true
 	}
 	c.reader = bufio.NewReaderSize(source{c}, longHeader+int(min(int64(size-longHeader), c.maxFrame.Load())))
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -106,6 +107,26 @@ func TestReaderGrowsWithWhatComes(t *testing.T) {
 		t.Errorf("many frames are read into %d bytes", size)
 	}
 	exchange(1, 3*readBuffer)
+}
+
+// A connection that takes small frames alone needs no larger buffer than for one, and makes it once more at most.
+func TestReaderOfSmallFramesGrowsOnce(t *testing.T) {
+	near, far := connPair(t, 300)
+	var all []byte
+	for range 1000 {
+		all = append(appendFrameHeader(all, 100), make([]byte, 100)...)
+	}
+	go func() { _, _ = near.NetConn().Write(all) }() // the reader finds out
+	readers := map[*bufio.Reader]bool{}
+	for range 1000 {
+		if _, err := far.ReadFrame(nil); err != nil {
+			t.Fatal(err)
+		}
+		readers[far.reader] = true
+	}
+	if len(readers) > 2 {
+		t.Errorf("%d readers were made", len(readers))
+	}
 }
 
 func TestReadFrameReusesItsBuffer(t *testing.T) {
