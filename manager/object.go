@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/multiproc-go/multiproc/spawn"
@@ -85,6 +86,7 @@ func RegisterType(t Type) {
 	if t.Name == "" || t.New == nil && !t.ByMethodsOnly {
 		panic("manager.RegisterType: a type needs a name and New")
 	}
+	t.Methods = slices.Clone(t.Methods)
 	r := &registeredType{Type: t, methods: sync.OnceValue(func() map[string]bool { // few processes are managers
 		methods := make(map[string]bool, len(t.Methods))
 		for _, m := range t.Methods {

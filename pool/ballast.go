@@ -3,6 +3,7 @@ package pool
 import (
 	"math"
 	"runtime/debug"
+	"runtime/metrics"
 	"strings"
 	stdsync "sync"
 	"time"
@@ -11,7 +12,8 @@ import (
 // A ballast has a worker's garbage collector wait until there is something to collect: the heap of most workers is small, and a
 // few large payloads would have it called each time, which costs more than copying them, with the memory that it gives back to the
 // system only to get it again for the next. The ballast is never touched, so it takes no memory, but as much garbage gathers. When the
-// worker has been idle for a while, it is dropped, and the garbage given back. Where memory is limited there is none.
+// worker has been idle for a while, it is dropped, and the garbage given back. Where memory is limited, the heap is large, or the
+// collector is off, there is none.
 type ballast struct {
 	idle func() bool // whether the worker has nothing to do
 
@@ -41,6 +43,9 @@ func (b *ballast) use(more bool) {
 	if b.held != nil && b.held.Cap() >= size || debug.SetMemoryLimit(-1) != math.MaxInt64 {
 		return
 	}
+	if live, collects := liveHeap(); !collects || live >= ballastMost {
+		return // collections are as rare without one
+	}
 	b.held = new(strings.Builder)
 	b.held.Grow(size)
 	if b.armed {
@@ -66,7 +71,22 @@ func (b *ballast) drop() {
 		b.mu.Unlock()
 		return
 	}
+	size := b.held.Cap()
 	b.held, b.armed = nil, false
 	b.mu.Unlock()
-	debug.FreeOSMemory()
+	if live, collects := liveHeap(); collects && live < uint64(ballastMost+size) {
+		debug.FreeOSMemory() // which would take long with a large heap
+	}
+}
+
+// liveHeap returns how many bytes were alive at the end of the last collection, and whether there are any but by request.
+func liveHeap() (bytes uint64, collects bool) {
+	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/gogc:percent"}}
+	metrics.Read(samples)
+	for _, s := range samples {
+		if s.Value.Kind() != metrics.KindUint64 {
+			return 0, false
+		}
+	}
+	return samples[0].Value.Uint64(), samples[1].Value.Uint64() != math.MaxUint64
 }

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"testing"
@@ -50,4 +51,34 @@ func TestNoBallastWhereMemoryIsLimited(t *testing.T) {
 	if b.use(true); b.held != nil || b.armed {
 		t.Error("there is one")
 	}
+}
+
+// Where the heap is large, or the collector is off, there is none either, and nobody is put through a collection for it.
+func TestNoBallastWhereItIsOfNoUse(t *testing.T) {
+	if ballastMost == 0 {
+		t.Skip("there are no arenas here")
+	}
+	b := &ballast{idle: func() bool { return true }}
+	percent := debug.SetGCPercent(-1)
+	if b.use(true); b.held != nil {
+		t.Error("there is one where the collector is off")
+	}
+	debug.SetGCPercent(percent)
+	if b.use(true); b.held == nil {
+		t.Fatal("there is none")
+	}
+	b.timer.Stop()
+	kept := make([]byte, 3*ballastMost)
+	runtime.GC()
+	b.used -= int64(idleTime)
+	var before, after debug.GCStats
+	debug.ReadGCStats(&before)
+	b.drop()
+	if debug.ReadGCStats(&after); b.held != nil || after.NumGC != before.NumGC {
+		t.Errorf("%d collections of a large heap", after.NumGC-before.NumGC)
+	}
+	if b.use(true); b.held != nil {
+		t.Error("there is one where the heap is large")
+	}
+	runtime.KeepAlive(kept)
 }

@@ -10,17 +10,23 @@ const napTime = 50 * time.Microsecond
 
 // naps are those of all links: one sleeps for all.
 var naps struct {
-	mu   sync.Mutex
-	over chan struct{} // closed at the end of the nap that is going on; or nil
+	mu    sync.Mutex
+	over  chan struct{} // closed at the end of the nap that is going on; or nil
+	begun int64         // when that began
 }
 
-// napOver returns a channel that is closed after napTime, or as much sooner as somebody has begun to nap before.
+// napOver returns a channel that is closed after napTime, or as much sooner as somebody has begun to nap before. It is nil while
+// one is late: there is no processor for it, and it would end at any moment.
 func napOver() <-chan struct{} {
 	naps.mu.Lock()
 	defer naps.mu.Unlock()
+	now := clock()
+	if naps.over != nil && now-naps.begun > 4*int64(napTime) {
+		return nil
+	}
 	if naps.over == nil {
 		over := make(chan struct{})
-		naps.over = over
+		naps.over, naps.begun = over, now
 		go func() { // ends by itself
 			sleepNap()
 			naps.mu.Lock()

@@ -21,11 +21,17 @@ func TestNap(t *testing.T) {
 	}
 	naps.mu.Lock()
 	over := make(chan struct{})
-	naps.over = over // of one that is going on
+	naps.over, naps.begun = over, clock()+int64(time.Minute) // of one that is going on
 	naps.mu.Unlock()
 	first, second := napOver(), napOver()
 	if first != second || first != (<-chan struct{})(over) {
 		t.Error("each sleeps for itself")
+	}
+	naps.mu.Lock()
+	naps.begun = clock() - 5*int64(napTime)
+	naps.mu.Unlock()
+	if napOver() != nil {
+		t.Error("one that is late is waited for")
 	}
 	naps.mu.Lock()
 	naps.over = nil

@@ -92,7 +92,11 @@ func (l *link) wait(taken int) bool {
 // nap waits until results have gathered for a while. It is false when the worker is gone.
 func (l *link) nap() bool {
 	l.napped = true
+	timer := time.NewTimer(napTime) // sooner where the program has no processor to spare for the call of the system
+	defer timer.Stop()
 	select {
+	case <-timer.C:
+		return true
 	case <-napOver():
 		return true
 	case <-l.process.Done():

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ type Conn struct {
 	reader   *bufio.Reader          // of the one goroutine that reads; nil until it does
 	full     bool                   // of that goroutine: a read has taken as much as there was room for
 	grown    bool                   // of that goroutine: reader is the larger one
+	rest     []byte                 // of that goroutine: what the smaller one had read, and the larger one has not
 	files    *fileReader            // of that goroutine too: reads as long as a file is welcome; or nil
 	serving  atomic.Pointer[server] // who answers the calls that come over it; or nil
 	lane     atomic.Pointer[lane]   // what writers use beside the socket; or nil
@@ -60,6 +62,11 @@ func NewConn(c net.Conn, maxFrame int64) *Conn {
 type source struct{ c *Conn }
 
 func (s source) Read(p []byte) (n int, err error) {
+	if len(s.c.rest) > 0 {
+		n = copy(p, s.c.rest)
+		s.c.rest = s.c.rest[n:]
+		return n, nil
+	}
 	if s.c.files != nil {
 		n, err = s.c.files.Read(p)
 	} else {
@@ -128,14 +135,16 @@ func (c *Conn) readHeader() (int64, error) {
 	}
 }
 
-// makeReader makes the reader, or one with more room when that is worth it and nothing is in the one before.
+// makeReader makes the reader, or one with more room when that is worth it.
 func (c *Conn) makeReader() {
 	size := firstBuffer
 	if c.reader != nil {
-		if !c.full || c.grown || c.reader.Buffered() > 0 {
+		if !c.full || c.grown {
 			return
 		}
 		size, c.grown = readBuffer, true
+		rest, _ := c.reader.Peek(c.reader.Buffered()) // which is there
+		c.rest = bytes.Clone(rest)
 	}
 	c.reader = bufio.NewReaderSize(source{c}, longHeader+int(min(int64(size-longHeader), c.maxFrame.Load())))
 }

@@ -109,6 +109,37 @@ func TestReaderGrowsWithWhatComes(t *testing.T) {
 	exchange(1, 3*readBuffer)
 }
 
+// A stream that always fills the small buffer to its end, whatever its frames' size, is read into the larger one.
+func TestReaderGrowsUnderAStream(t *testing.T) {
+	for size := 1; size < 600; size++ {
+		frame := append(appendFrameHeader(nil, int64(size)), make([]byte, size)...)
+		c := NewConn(&brimming{frame: frame}, 0)
+		for range 200 + 2*firstBuffer/len(frame) {
+			if got, err := c.ReadFrame(nil); err != nil || len(got) != size {
+				t.Fatalf("%d bytes for %d, %v", len(got), size, err)
+			}
+		}
+		if got := c.reader.Size(); got != readBuffer {
+			t.Errorf("frames of %d bytes are read into %d", size, got)
+		}
+	}
+}
+
+// brimming is a connection on which a frame comes again and again, as much of it as there is room for.
+type brimming struct {
+	net.Conn
+	frame []byte
+	at    int
+}
+
+func (b *brimming) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = b.frame[b.at]
+		b.at = (b.at + 1) % len(b.frame)
+	}
+	return len(p), nil
+}
+
 // A connection that takes small frames alone needs no larger buffer than for one, and makes it once more at most.
 func TestReaderOfSmallFramesGrowsOnce(t *testing.T) {
 	near, far := connPair(t, 300)
