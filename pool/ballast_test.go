@@ -7,11 +7,18 @@ import (
 	"testing"
 )
 
+// withSmallHeap skips a test where there is no ballast, or no use for one because of what other tests have left.
+func withSmallHeap(t *testing.T) {
+	t.Helper()
+	runtime.GC()
+	if live, _ := liveHeap(); live >= ballastLeast {
+		t.Skipf("of %d bytes of ballast, with %d alive", ballastMost, live)
+	}
+}
+
 // A ballast stays while there are large payloads, or something else to do, and goes when the worker has been idle for a while.
 func TestBallastIsDroppedWhenIdle(t *testing.T) {
-	if ballastMost == 0 {
-		t.Skip("there are no arenas here")
-	}
+	withSmallHeap(t)
 	var idle atomic.Bool
 	b := &ballast{idle: idle.Load}
 	for _, more := range []bool{false, true, false} {
@@ -55,9 +62,8 @@ func TestNoBallastWhereMemoryIsLimited(t *testing.T) {
 
 // Where the heap is large, or the collector is off, there is none either, and nobody is put through a collection for it.
 func TestNoBallastWhereItIsOfNoUse(t *testing.T) {
-	if ballastMost == 0 {
-		t.Skip("there are no arenas here")
-	}
+	withSmallHeap(t)
+	defer runtime.GC() // for those to come
 	b := &ballast{idle: func() bool { return true }}
 	percent := debug.SetGCPercent(-1)
 	if b.use(true); b.held != nil {
