@@ -72,11 +72,8 @@ var types = struct {
 	table map[string]*registeredType
 }{table: map[string]*registeredType{}}
 
-// A registeredType is a Type made ready for look-ups.
-type registeredType struct {
-	Type
-	methods func() map[string]bool // exposed; made at the first call
-}
+// A registeredType is a Type whose names of methods are its own. Sessions look at those of a call that they have not made lately.
+type registeredType struct{ Type }
 
 // RegisterType makes a type known to every manager of the program. It must be called while packages initialise and
 // panics afterwards, since a manager's process would never run that line; it panics as well when the name is taken
@@ -87,13 +84,7 @@ func RegisterType(t Type) {
 		panic("manager.RegisterType: a type needs a name and New")
 	}
 	t.Methods = slices.Clone(t.Methods)
-	r := &registeredType{Type: t, methods: sync.OnceValue(func() map[string]bool { // few processes are managers
-		methods := make(map[string]bool, len(t.Methods))
-		for _, m := range t.Methods {
-			methods[m] = true
-		}
-		return methods
-	})}
+	r := &registeredType{t}
 	types.mu.Lock()
 	defer types.mu.Unlock()
 	if types.table[t.Name] != nil {

@@ -148,7 +148,7 @@ func (s *Session) find(q *wire.Request) *entry {
 		q.Answer(wire.ErrorReply(noSuchObject(q.Object)))
 	case q.Method == methodValue, q.Method == methodDescribe:
 		wire.InGoroutines(func(context.Context, *wire.Request) wire.Reply { return s.builtin(e, q.Method) })(q)
-	case !e.kind.methods()[q.Method]:
+	case !slices.Contains(e.kind.Methods, q.Method):
 		q.Answer(wire.ErrorReply(fmt.Errorf("%w: %s of %s", ErrNoSuchMethod, q.Method, e.kind.Name)))
 	default:
 		return e

@@ -73,7 +73,7 @@ func TestWorkerMovesWhereThereIsWorkForBoth(t *testing.T) {
 		sent.publish()
 		for range 100 { // the system may move the thread in between
 			s.word(wordLinkRuns).Store(processor())
-			if _, err := w.largeArgument(wherePiece(nil, 0, 8), recordHeader+pieceSize); err != nil {
+			if _, err := w.largeArgument(wherePiece(nil, 0, 8), w.isFollowed(recordHeader+pieceSize)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -93,7 +93,7 @@ func TestWorkerMovesWhereItsLinkGoesOn(t *testing.T) {
 	for _, single := range []bool{true, false} {
 		for range 100 { // the system may move the thread in between
 			s.word(wordLinkRuns).Store((&link{}).runsOnLocked(&job{single: single}))
-			if _, err := w.largeArgument(wherePiece(nil, 0, 8), recordHeader+pieceSize); err != nil {
+			if _, err := w.largeArgument(wherePiece(nil, 0, 8), w.isFollowed(recordHeader+pieceSize)); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -19,12 +19,12 @@ func (w *worker) isFollowed(record int) bool {
 	return w.shared.word(wordLinkRuns).Load()&linkGoesOn != 0 || w.tasks.tail.Load()-w.tasks.position > uint64(record)
 }
 
-// largeArgument returns the argument of which a record of so many bytes says where it is.
-func (w *worker) largeArgument(where []byte, record int) ([]byte, error) {
+// largeArgument returns the argument of which a record says where it is. It is told whether that is followed.
+func (w *worker) largeArgument(where []byte, followed bool) ([]byte, error) {
 	if w.arena == nil || len(where) != pieceSize {
 		return nil, errCorrupt
 	}
-	if w.isFollowed(record) {
+	if followed {
 		w.apart.keep(w.shared.word(wordLinkRuns).Load() &^ linkGoesOn)
 	}
 	return pieceOf(w.arena.args, binary.NativeEndian.Uint64(where), binary.NativeEndian.Uint64(where[8:]))

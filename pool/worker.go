@@ -250,9 +250,10 @@ func (w *worker) take(r record) error {
 	}
 	w.bulky = r.meta&(flagArena|flagLarge) != 0
 	if r.meta&flagArena != 0 {
-		w.ballast.use(w.isFollowed(r.size))
+		followed := w.isFollowed(r.size)
+		w.ballast.use(followed)
 		var err error
-		if arg, err = w.largeArgument(arg, r.size); err != nil {
+		if arg, err = w.largeArgument(arg, followed); err != nil {
 			return err
 		}
 	}

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +17,6 @@ type Conn struct {
 	raw      syscall.RawConn        // to write without waiting; nil where that cannot be
 	reader   *bufio.Reader          // of the one goroutine that reads; nil until it does
 	full     bool                   // of that goroutine: a read has taken as much as there was room for
-	grown    bool                   // of that goroutine: reader is the larger one
 	rest     []byte                 // of that goroutine: what the smaller one had read, and the larger one has not
 	files    *fileReader            // of that goroutine too: reads as long as a file is welcome; or nil
 	serving  atomic.Pointer[server] // who answers the calls that come over it; or nil
@@ -137,16 +135,14 @@ func (c *Conn) readHeader() (int64, error) {
 
 // makeReader makes the reader, or one with more room when that is worth it.
 func (c *Conn) makeReader() {
-	size := firstBuffer
-	if c.reader != nil {
-		if !c.full || c.grown {
-			return
-		}
-		size, c.grown = readBuffer, true
-		rest, _ := c.reader.Peek(c.reader.Buffered()) // which is there
-		c.rest = bytes.Clone(rest)
+	room := func(size int64) int { return longHeader + int(min(size-longHeader, c.maxFrame.Load())) }
+	switch {
+	case c.reader == nil:
+		c.reader = bufio.NewReaderSize(source{c}, room(firstBuffer))
+	case c.full && c.reader.Size() < room(readBuffer):
+		c.rest, _ = c.reader.Peek(c.reader.Buffered()) // which is there, in memory that nobody else uses from now on
+		c.reader = bufio.NewReaderSize(source{c}, room(readBuffer))
 	}
-	c.reader = bufio.NewReaderSize(source{c}, longHeader+int(min(int64(size-longHeader), c.maxFrame.Load())))
 }
 
 func readPayload(r io.Reader, buf []byte, length int) ([]byte, error) {
