@@ -124,7 +124,7 @@ func TestLargeArgumentsLeaveRoom(t *testing.T) {
 			frame = read(t, peer, frame)
 		}
 		payload := AppendError(nil, context.Canceled)
-		header, _ := (&replyHeader{kindReply, 1, string(Error), uint64(len(payload))}).MarshalMsg(nil)
+		header, _ := (&replyHeader{kindReply, 1, Error, uint64(len(payload))}).MarshalMsg(nil)
 		if err := peer.WriteFrame(header, payload); err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io/fs"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -51,7 +52,7 @@ func carryOut(ctx context.Context, r *Request) Reply {
 		<-ctx.Done()
 		return Reply{Payload: []byte("granted")}
 	}
-	return Reply{Kind: "#NONSENSE"}
+	return Reply{Kind: 77}
 }
 
 func dialled(t testing.TB, co *CallOptions, so *ServeOptions) *serving {
@@ -92,8 +93,29 @@ func TestKindsOfReply(t *testing.T) {
 	if _, err := s.Call(ctx, 0, "panic", nil); !errors.As(err, &remote) || !remote.Panic || !strings.Contains(remote.Stack, "call_test.go") {
 		t.Errorf("%+v", err)
 	}
-	if _, err := s.Call(ctx, 0, "?", nil); !errors.Is(err, ErrProtocol) {
+	if _, err := s.Call(ctx, 0, "?", nil); !errors.As(err, &remote) || !strings.Contains(err.Error(), "kind 77") {
 		t.Error(err)
+	}
+}
+
+// A peer whose reply is of a kind that there is not speaks another protocol.
+func TestReplyOfAnUnknownKind(t *testing.T) {
+	for _, reply := range []string{"\x94\x02\x01\xa5#WHAT\x00", "\x94\x02\x01\xd9\x05#WHAT\x00"} {
+		near, far := net.Pipe()
+		peer, c := NewConn(far, 0), NewCaller(NewConn(near, 0), nil)
+		failed := make(chan error, 1)
+		go func() { _, err := c.Call(context.Background(), 0, "x", nil); failed <- err }()
+		for frame := []byte(nil); kindOf(frame) != kindRequest; {
+			frame = read(t, peer, frame)
+		}
+		if err := peer.WriteFrame([]byte(reply)); err != nil {
+			t.Error(err)
+		}
+		if err := <-failed; !errors.Is(err, ErrProtocol) || !errors.Is(err, ErrConnectionLost) {
+			t.Error(err)
+		}
+		_ = c.Close()
+		_ = far.Close()
 	}
 }
 

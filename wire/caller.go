@@ -66,7 +66,6 @@ type Caller struct {
 	words    *Words     // beside it
 	answered bool       // the server has said whether it takes it
 	inbox    *inbox[replyHeader]
-	names    names
 	frame    []byte     // memory for the next frame from lane
 	looks    bool       // there is a goroutine that looks for all
 	served   *pending   // whose the last reply was

@@ -40,9 +40,12 @@ func (c *Caller) take(frame []byte) (kept bool, err error) {
 // takeReply takes a reply's first frame, and reports whether the frame now belongs to the call.
 func (c *Caller) takeReply(in *inbox[replyHeader], frame []byte) (kept bool, err error) {
 	var h replyHeader
-	payload, err := h.read(frame, &c.names)
+	payload, err := h.read(frame)
 	if err != nil {
 		return false, protocolError(err.Error())
+	}
+	if h.Result == unknownKind {
+		return false, protocolError("a reply of an unknown kind")
 	}
 	whole, err := in.begin(h.Call, h, h.Size, payload)
 	switch {
@@ -71,7 +74,7 @@ func (c *Caller) takeSegment(in *inbox[replyHeader], frame []byte) error {
 var errNoCall = protocolError("a reply to no call")
 
 func (c *Caller) deliver(h replyHeader, payload []byte) error {
-	reply := Reply{ReplyKind(h.Result), payload}
+	reply := Reply{h.Result, payload}
 	if c.gathers {
 		c.found = append(c.found, delivery{call: h.Call, reply: reply})
 		return nil

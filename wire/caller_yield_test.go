@@ -49,7 +49,7 @@ func TestWhoLooksForHimselfFirstLetsOthersRun(t *testing.T) {
 		gone := make(chan struct{})
 		go func() {
 			defer close(gone)
-			reply, _ := (&replyHeader{kindReply, call, string(Return), 0}).MarshalMsg(nil)
+			reply, _ := (&replyHeader{kindReply, call, Return, 0}).MarshalMsg(nil)
 			send(t, &server.out, string(reply))
 		}()
 		if got := c.readFor(ended, p); got != others {

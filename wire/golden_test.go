@@ -13,7 +13,7 @@ func TestGoldenMessages(t *testing.T) {
 	}{
 		"request": {func() ([]byte, error) { return (&requestHeader{kindRequest, 7, 300, "Put", 5}).MarshalMsg(nil) },
 			"95" + "01" + "07" + "cd012c" + "a3507574" + "05"},
-		"reply": {func() ([]byte, error) { return (&replyHeader{kindReply, 7, string(Return), 70000}).MarshalMsg(nil) },
+		"reply": {func() ([]byte, error) { return (&replyHeader{kindReply, 7, Return, 70000}).MarshalMsg(nil) },
 			"94" + "02" + "07" + "a72352455455524e" + "ce00011170"},
 		"segment": {func() ([]byte, error) { return (&segmentHeader{kindSegment, 7}).MarshalMsg(nil) }, "92" + "03" + "07"},
 		"cancel":  {func() ([]byte, error) { return (&cancelHeader{kindCancel, 7}).MarshalMsg(nil) }, "92" + "04" + "07"},

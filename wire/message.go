@@ -8,6 +8,8 @@ import "fmt"
 // them without a new protocol version.
 
 //msgp:tuple tokenTuple passingTuple errorTuple requestHeader replyHeader segmentHeader cancelHeader offerHeader answerHeader
+//msgp:shim ReplyKind as:string using:ReplyKind.String/replyKind
+//msgp:ignore ReplyKind
 
 // A tokenTuple is the body of a token's extension.
 type tokenTuple struct {
@@ -61,7 +63,7 @@ type requestHeader struct {
 type replyHeader struct {
 	Kind   messageKind
 	Call   uint64
-	Result string // a ReplyKind
+	Result ReplyKind
 	Size   uint64 // bytes of the whole result
 }
 
@@ -102,13 +104,13 @@ func (h *requestHeader) read(frame []byte, known *names) (payload []byte, err er
 }
 
 // read is requestHeader.read for a reply.
-func (h *replyHeader) read(frame []byte, known *names) (payload []byte, err error) {
-	if payload, ok := h.readShort(frame, known); ok {
+func (h *replyHeader) read(frame []byte) (payload []byte, err error) {
+	if payload, ok := h.readShort(frame); ok {
 		return payload, nil
 	}
 	r := Reader{rest: frame}
 	n := r.Array()
-	*h = replyHeader{messageKind(r.Uint()), r.Uint(), r.Text(), r.Uint()}
+	*h = replyHeader{messageKind(r.Uint()), r.Uint(), replyKind(r.Text()), r.Uint()}
 	return r.after(n, 4)
 }
 

@@ -307,7 +307,7 @@ func (z *replyHeader) MarshalMsg(b []byte) (o []byte, err error) {
 	o = append(o, 0x94)
 	o = msgp.AppendUint8(o, uint8(z.Kind))
 	o = msgp.AppendUint64(o, z.Call)
-	o = msgp.AppendString(o, z.Result)
+	o = msgp.AppendString(o, ReplyKind.String(z.Result))
 	o = msgp.AppendUint64(o, z.Size)
 	return
 }
@@ -338,10 +338,14 @@ func (z *replyHeader) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Call")
 		return
 	}
-	z.Result, bts, err = msgp.ReadStringBytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err, "Result")
-		return
+	{
+		var zb0003 string
+		zb0003, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Result")
+			return
+		}
+		z.Result = replyKind(zb0003)
 	}
 	z.Size, bts, err = msgp.ReadUint64Bytes(bts)
 	if err != nil {
@@ -354,7 +358,7 @@ func (z *replyHeader) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *replyHeader) Msgsize() (s int) {
-	s = 1 + msgp.Uint8Size + msgp.Uint64Size + msgp.StringPrefixSize + len(z.Result) + msgp.Uint64Size
+	s = 1 + msgp.Uint8Size + msgp.Uint64Size + msgp.StringPrefixSize + len(ReplyKind.String(z.Result)) + msgp.Uint64Size
 	return
 }
 

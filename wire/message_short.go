@@ -28,7 +28,7 @@ func (h *requestHeader) readShort(frame []byte, known *names) (payload []byte, o
 }
 
 // readShort is requestHeader.readShort for a reply.
-func (h *replyHeader) readShort(frame []byte, known *names) (payload []byte, ok bool) {
+func (h *replyHeader) readShort(frame []byte) (payload []byte, ok bool) {
 	const head = 2 // the array of 4, the kind
 	if len(frame) < head || frame[0] != 0x94 || frame[1] != byte(kindReply) {
 		return nil, false
@@ -37,12 +37,12 @@ func (h *replyHeader) readShort(frame []byte, known *names) (payload []byte, ok 
 	if !ok {
 		return nil, false
 	}
-	result, rest, ok := known.read(rest)
+	name, rest, ok := shortText(rest)
 	if !ok {
 		return nil, false
 	}
 	size, payload, ok := shortUint(rest)
-	*h = replyHeader{kindReply, call, result, size}
+	*h = replyHeader{kindReply, call, replyKind(string(name)), size}
 	return payload, ok
 }
 
@@ -67,7 +67,16 @@ func shortUint(src []byte) (v uint64, rest []byte, ok bool) {
 	return 0, nil, false
 }
 
-// names are the strings that one end of a connection has read in headers, which come again and again: they are kept, up
+// shortText reads a string of up to 31 bytes, which stays in src.
+func shortText(src []byte) (text, rest []byte, ok bool) {
+	if len(src) == 0 || src[0]&0xe0 != 0xa0 || len(src) <= int(src[0]&0x1f) {
+		return nil, nil, false
+	}
+	length := int(src[0] & 0x1f)
+	return src[1 : 1+length], src[1+length:], true
+}
+
+// names are the methods' that one end of a connection has read in headers, which come again and again: they are kept, up
 // to a few, so that each takes memory once. The zero value is empty. They belong to the goroutine that reads.
 type names struct {
 	last  string
@@ -79,11 +88,10 @@ const mostNames = 64
 
 // read reads a string of up to 31 bytes.
 func (n *names) read(src []byte) (name string, rest []byte, ok bool) {
-	if len(src) == 0 || src[0]&0xe0 != 0xa0 || len(src) <= int(src[0]&0x1f) {
+	text, rest, ok := shortText(src)
+	if !ok {
 		return "", nil, false
 	}
-	length := int(src[0] & 0x1f)
-	text, rest := src[1:1+length], src[1+length:]
 	if string(text) == n.last {
 		return n.last, rest, true
 	}

@@ -6,23 +6,59 @@ import (
 	"fmt"
 )
 
-// A ReplyKind says what a reply's payload is. The names are CPython's.
-type ReplyKind string
+// A ReplyKind says what a reply's payload is.
+type ReplyKind uint8
 
 const (
 	// Return is the encoded result of a method.
-	Return ReplyKind = "#RETURN"
-	// Error is an error that a method returned, as AppendError encodes it.
-	Error ReplyKind = "#ERROR"
-	// Traceback is a fault of the server or a panic of the method, as AppendError encodes it.
-	Traceback ReplyKind = "#TRACEBACK"
+	Return ReplyKind = iota
 	// Proxy is a result that stayed with the server as a shared object: its encoded Token.
-	Proxy ReplyKind = "#PROXY"
+	Proxy
+	// Error is an error that a method returned, as AppendError encodes it.
+	Error
+	// Traceback is a fault of the server or a panic of the method, as AppendError encodes it.
+	Traceback
 	// Unserializable is a result that could not be encoded: the error, as AppendError encodes it.
-	Unserializable ReplyKind = "#UNSERIALIZABLE"
+	Unserializable
+
+	unknownKind // of a reply that says none of these
 )
 
-// A Reply is the answer to a call; with no Kind it is a Return. Payload belongs to whoever received it.
+// String returns the kind's name in messages, which is CPython's: #RETURN for a Return.
+func (k ReplyKind) String() string {
+	switch k {
+	case Return:
+		return "#RETURN"
+	case Proxy:
+		return "#PROXY"
+	case Error:
+		return "#ERROR"
+	case Traceback:
+		return "#TRACEBACK"
+	case Unserializable:
+		return "#UNSERIALIZABLE"
+	}
+	return fmt.Sprintf("wire.ReplyKind(%d)", uint8(k))
+}
+
+// replyKind returns the kind with a name, or unknownKind.
+func replyKind(name string) ReplyKind {
+	switch name {
+	case "#RETURN":
+		return Return
+	case "#PROXY":
+		return Proxy
+	case "#ERROR":
+		return Error
+	case "#TRACEBACK":
+		return Traceback
+	case "#UNSERIALIZABLE":
+		return Unserializable
+	}
+	return unknownKind
+}
+
+// A Reply is the answer to a call. Payload belongs to whoever received it.
 type Reply struct {
 	Kind    ReplyKind
 	Payload []byte
@@ -40,19 +76,15 @@ func ErrorReply(err error) Reply {
 
 // result returns the reply or the error that it stands for. ctx is the call's.
 func (r Reply) result(ctx context.Context, method string) (Reply, error) {
-	switch r.Kind {
-	case Return, Proxy:
+	if r.Kind == Return || r.Kind == Proxy {
 		return r, nil
-	case Error, Traceback, Unserializable:
-		remote, err := DecodeError(r.Payload)
-		if err != nil {
-			return Reply{}, fmt.Errorf("wire: call %s: %w: %w", method, ErrProtocol, err)
-		}
-		if ctx.Err() != nil && errors.Is(remote, context.Canceled) {
-			return Reply{}, fmt.Errorf("wire: call %s: %w", method, context.Cause(ctx))
-		}
-		return Reply{}, remote
-	default:
-		return Reply{}, fmt.Errorf("wire: call %s: %w: a reply of the kind %q", method, ErrProtocol, r.Kind)
 	}
+	remote, err := DecodeError(r.Payload)
+	if err != nil {
+		return Reply{}, fmt.Errorf("wire: call %s: %w: %w", method, ErrProtocol, err)
+	}
+	if ctx.Err() != nil && errors.Is(remote, context.Canceled) {
+		return Reply{}, fmt.Errorf("wire: call %s: %w", method, context.Cause(ctx))
+	}
+	return Reply{}, remote
 }

@@ -239,8 +239,8 @@ const ReplyAllowance = 256
 
 // answer queues a reply. A result that is beyond the limit for frames becomes an error instead.
 func (s *server) answer(call uint64, reply Reply) error {
-	if reply.Kind == "" {
-		reply.Kind = Return
+	if reply.Kind >= unknownKind {
+		reply = ErrorReply(fmt.Errorf("the reply is of the unknown kind %d", reply.Kind))
 	}
 	size := int64(len(reply.Payload))
 	if err := checkFrame(size, s.limit+ReplyAllowance); err != nil {
@@ -248,7 +248,7 @@ func (s *server) answer(call uint64, reply Reply) error {
 		size = int64(len(reply.Payload))
 	}
 	var memory [headerRoom]byte
-	header, err := (&replyHeader{kindReply, call, string(reply.Kind), uint64(size)}).MarshalMsg(memory[:0])
+	header, err := (&replyHeader{kindReply, call, reply.Kind, uint64(size)}).MarshalMsg(memory[:0])
 	if err != nil || s.out.publish(header, reply.Payload) {
 		return err
 	}
