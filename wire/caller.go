@@ -74,6 +74,7 @@ type Caller struct {
 	found    []delivery // that are to be handed out
 	spread   int        // how many times that is to be done at once
 	slow     int        // what slow chains have cost
+	chains   uint       // there were
 
 	mu       sync.Mutex // guards the fields below; taken after reading, if both are
 	calls    callTable
@@ -81,8 +82,8 @@ type Caller struct {
 	ended    error           // why no call may begin any more; set once, before lost is closed
 	watch    *watch          // or nil
 	lastDone <-chan struct{} // of the last call's context
-	chain    []delivery      // that are handed out one after another
-	next     int             // of them
+	chain    []*pending      // that are woken one after another
+	next     int             // of them: the next one
 	returned uint64          // calls that were settled and have taken notice of it
 	chained  bool            // the last call of the chain has not woken yet
 }

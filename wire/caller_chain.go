@@ -2,10 +2,9 @@ package wire
 
 import "runtime"
 
-// A delivery is a reply on its way to its call.
+// A delivery is a reply that was found, and whose it is.
 type delivery struct {
 	call  uint64
-	to    *pending // once the call is settled
 	reply Reply
 }
 
@@ -18,6 +17,8 @@ const (
 	// out at once, spreadTimes times.
 	slowCost, mostSlow = 4, 12
 	spreadTimes        = 64
+	// timedChains is how many chains there are for one that is timed, as long as none was slow.
+	timedChains = 8
 )
 
 // handOut wakes the calls whose replies were found, and returns when they had a chance to run.
@@ -28,23 +29,23 @@ const (
 // Callers that do more, so that a chain is slow, are woken at once instead, to run on all processors.
 func (c *Caller) handOut() error {
 	c.mu.Lock()
-	n := c.settleFoundLocked()
-	err := error(nil)
-	if n < len(c.found) {
-		err = errNoCall
-	}
-	found := c.found[:n]
+	err := c.settleFoundLocked()
+	n := len(c.chain)
 	if n < 2 || c.spread > 0 {
 		c.mu.Unlock()
-		deliver(found)
-		c.found = found[:0]
+		deliver(c.chain)
+		clear(c.chain)
 		c.spread = max(c.spread-1, 0)
 		runtime.Gosched()
 		return err
 	}
-	begun := clock()
+	begun := int64(0)
+	timed := c.slow != 0 || c.chains%timedChains == 0
+	if timed {
+		begun = clock()
+	}
+	c.chains++
 	c.conn.gather(true)
-	c.chain, c.found = found, c.chain[:0]
 	c.next, c.chained = 0, true
 	c.passLocked()
 	<-c.relay // from the last one, or because the Caller is ending
@@ -53,24 +54,31 @@ func (c *Caller) handOut() error {
 	c.chained = false
 	c.mu.Unlock()
 	deliver(rest)
+	clear(c.chain)
 	c.conn.gather(false)
-	c.noteChain(n, clock()-begun)
+	if timed {
+		c.noteChain(n, clock()-begun)
+	}
 	return err
 }
 
-// settleFoundLocked settles the calls whose replies were found, and returns how many those are before one to no call.
-func (c *Caller) settleFoundLocked() int {
-	n := 0
-	for ; n < len(c.found); n++ {
-		p := c.removeLocked(c.found[n].call)
+// settleFoundLocked makes the calls whose replies were found the chain, up to a reply to no call.
+func (c *Caller) settleFoundLocked() (err error) {
+	c.chain = c.chain[:0]
+	for i := range c.found {
+		p := c.removeLocked(c.found[i].call)
 		if p == nil {
+			err = errNoCall
 			break
 		}
+		p.reply = c.found[i].reply
 		c.noteServed(p)
-		c.found[n].to = p
+		c.chain = append(c.chain, p)
 	}
-	c.settled.Add(uint64(n))
-	return n
+	clear(c.found)
+	c.found = c.found[:0]
+	c.settled.Add(uint64(len(c.chain)))
+	return err
 }
 
 // passLocked wakes the next call of the chain, if there is one, or after the last whoever has begun it. It unlocks the
@@ -84,19 +92,17 @@ func (c *Caller) passLocked() {
 		c.mu.Unlock()
 		c.wakeLooking()
 	default:
-		d := c.chain[c.next]
-		c.chain[c.next] = delivery{}
+		p := c.chain[c.next]
 		c.next++
 		c.mu.Unlock()
-		d.to.deliver(d.reply)
+		p.deliver()
 	}
 }
 
 // deliver wakes calls for their replies at once.
-func deliver(replies []delivery) {
-	for i := range replies {
-		replies[i].to.deliver(replies[i].reply)
-		replies[i] = delivery{}
+func deliver(calls []*pending) {
+	for _, p := range calls {
+		p.deliver()
 	}
 }
 

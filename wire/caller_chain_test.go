@@ -186,7 +186,7 @@ func TestAChainThatIsCutShort(t *testing.T) {
 // A call that ends without its reply passes on a chain that it may have been part of.
 func TestACallThatLeavesPassesTheChainOn(t *testing.T) {
 	p := &pending{notices: make(chan notice, noticeKinds)}
-	c := &Caller{relay: make(chan struct{}, 1), chain: []delivery{{to: p}}, chained: true}
+	c := &Caller{relay: make(chan struct{}, 1), chain: []*pending{p}, chained: true}
 	if c.leave(1); len(p.notices) != 1 {
 		t.Error("the next one sleeps")
 	}

@@ -83,8 +83,9 @@ func (c *Caller) deliver(h replyHeader, payload []byte) error {
 	if p == nil {
 		return errNoCall
 	}
+	p.reply = reply
 	c.noteServed(p)
-	p.deliver(reply)
+	p.deliver()
 	return nil
 }
 

@@ -11,7 +11,7 @@ import (
 // A pending is a call that waits for its reply.
 type pending struct {
 	notices  chan notice // has room for one of each kind
-	reply    Reply       // once there was the notice of it
+	reply    Reply       // set by whoever has settled the call, before the notice of it
 	others   bool        // there were others, when it began, that had their reply and were still to run
 	progress atomic.Int64
 	watch    *watch // that will tell of the end of its context; or nil. Guarded by the Caller's lock
@@ -28,10 +28,7 @@ const (
 )
 
 // deliver wakes a call for its reply. Whoever has settled it calls it, once.
-func (p *pending) deliver(reply Reply) {
-	p.reply = reply
-	p.notices <- noticeReply // which has room
-}
+func (p *pending) deliver() { p.notices <- noticeReply } // which has room
 
 // tell wakes a call for something else than its reply. Under the Caller's lock.
 func (p *pending) tell(n notice) {
