@@ -59,15 +59,27 @@ func openLink(ctx context.Context, conn *wire.Conn, o *Options) (*link, error) {
 
 // call calls a method. Errors of the session are those of this package.
 func (l *link) call(ctx context.Context, object uint64, method string, argument []byte) (wire.Reply, error) {
-	if size := int64(len(argument)); size > l.maxMessage {
-		return wire.Reply{}, fmt.Errorf("manager: %s: the argument has %d bytes, and MaxMessage of the manager and this "+
-			"session is %d: %w", method, size, l.maxMessage, wire.ErrFrameTooLarge)
+	if err := l.checkSize(method, argument); err != nil {
+		return wire.Reply{}, err
 	}
 	reply, err := l.caller.Call(ctx, object, method, argument)
 	if err != nil {
 		return reply, l.explain(err)
 	}
 	return reply, nil
+}
+
+// checkSize returns an error for an argument beyond MaxMessage.
+func (l *link) checkSize(method string, argument []byte) error {
+	if int64(len(argument)) <= l.maxMessage {
+		return nil
+	}
+	return l.tooLarge(method, argument)
+}
+
+func (l *link) tooLarge(method string, argument []byte) error {
+	return fmt.Errorf("manager: %s: the argument has %d bytes, and MaxMessage of the manager and this session is %d: %w",
+		method, len(argument), l.maxMessage, wire.ErrFrameTooLarge)
 }
 
 // explain says in this package's terms what a session's end means to a call. Whoever hears of it can rely on it that nothing

@@ -158,23 +158,19 @@ func (p *Proxy) InvokeProxy(ctx context.Context, method string, argument []byte)
 
 // invoke calls a method, and keeps the objects alive whose proxies are in the argument or the result.
 func (l *link) invoke(ctx context.Context, id uint64, method string, argument []byte) (wire.Reply, error) {
-	if tokens, err := findTokens(argument); err == nil && len(tokens) != 0 {
-		return l.invokeWith(ctx, tokens, id, method, argument)
+	if err := l.checkSize(method, argument); err != nil {
+		return wire.Reply{}, err
 	}
-	return l.invokeAlone(ctx, id, method, argument)
-}
-
-// invokeWith is invoke for an argument with proxies.
-func (l *link) invokeWith(ctx context.Context, tokens []wire.Token, id uint64, method string, argument []byte) (wire.Reply, error) {
-	defer l.drop(l.local(idsAt(l.address, tokens)))
-	return l.invokeAlone(ctx, id, method, argument)
-}
-
-// invokeAlone is invoke for an argument without proxies.
-func (l *link) invokeAlone(ctx context.Context, id uint64, method string, argument []byte) (wire.Reply, error) {
-	reply, err := l.call(ctx, id, method, argument)
+	var sent []uint64
+	if tokens, err := findTokens(argument); err == nil && len(tokens) != 0 {
+		sent = l.local(idsAt(l.address, tokens))
+	}
+	reply, err := l.caller.Call(ctx, id, method, argument)
+	if len(sent) != 0 {
+		l.drop(sent)
+	}
 	if err != nil {
-		return reply, err
+		return reply, l.explain(err)
 	}
 	if tokens, err := findTokens(reply.Payload); err == nil && len(tokens) != 0 {
 		l.borrowed(idsAt(l.address, tokens))

@@ -56,7 +56,6 @@ type lane struct {
 	peerSleeps *atomic.Uint64 // the peer's
 	gathers    atomic.Bool    // frames are published together; set by whoever reads
 	pending    int            // frames that are in the ring and not published
-	unseen     atomic.Bool    // there are such; changed by whoever writes
 }
 
 // newLane returns the client's or the server's end of memory of laneBytes.

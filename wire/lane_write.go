@@ -75,7 +75,7 @@ func (c *Conn) publishLocked(frames [][]byte) bool {
 	case room == nil && l.outward:
 		l.outward = false
 		l.out.detour()
-		l.noPending()
+		l.pending = 0
 		return false
 	case room == nil:
 		return false
@@ -99,8 +99,11 @@ func (c *Conn) publishFrame(header, payload []byte) bool {
 		return false
 	}
 	published := c.publishFrameLocked(l, header, payload)
+	pending := l.pending != 0
 	c.writeMu.Unlock()
-	c.publishPending(l)
+	if pending && !l.gathers.Load() {
+		c.publishPending(l)
+	}
 	return published
 }
 
@@ -118,11 +121,8 @@ func (c *Conn) publishFrameLocked(l *lane, header, payload []byte) bool {
 	}
 	binary.BigEndian.PutUint32(room, uint32(length))
 	copy(room[shortHeader+copy(room[shortHeader:], header):], payload)
-	switch l.pending++; {
-	case l.pending >= mostPending || !l.gathers.Load():
+	if l.pending++; l.pending >= mostPending || !l.gathers.Load() {
 		c.publishedLocked(l)
-	case l.pending == 1:
-		l.unseen.Store(true)
 	}
 	return true
 }
@@ -133,16 +133,19 @@ const mostPending = 4
 // gather has frames published together, a few at a time, until it is called with false. It does not wait for a write, which
 // may take as long as the peer reads nothing.
 func (c *Conn) gather(on bool) {
-	if l := c.lane.Load(); l != nil {
-		l.gathers.Store(on)
+	l := c.lane.Load()
+	if l == nil {
+		return
+	}
+	if l.gathers.Store(on); !on {
 		c.publishPending(l)
 	}
 }
 
-// publishPending publishes what was gathered, if that is over. Who writes meanwhile does it instead: publishFrame calls it too
-// once it has unlocked, and every other write publishes what is in front of it.
+// publishPending publishes what was gathered, when that is over. Who writes meanwhile does it instead: publishFrame looks once
+// it has unlocked, and every other write publishes what is in front of it.
 func (c *Conn) publishPending(l *lane) {
-	if l.gathers.Load() || !l.unseen.Load() || !c.writeMu.TryLock() {
+	if !c.writeMu.TryLock() {
 		return
 	}
 	if l.pending != 0 && c.lane.Load() == l {
@@ -154,17 +157,9 @@ func (c *Conn) publishPending(l *lane) {
 // publishedLocked lets the peer see what was put into the ring.
 func (c *Conn) publishedLocked(l *lane) {
 	l.out.publish()
-	l.noPending()
+	l.pending = 0
 	if l.peerSleeps.Load() != 0 && l.peerSleeps.Swap(0) != 0 {
 		c.ringLocked()
-	}
-}
-
-// noPending takes note that everything in the ring was published.
-func (l *lane) noPending() {
-	l.pending = 0
-	if l.unseen.Load() {
-		l.unseen.Store(false)
 	}
 }
 
