@@ -172,13 +172,24 @@ func (c *Caller) Call(ctx context.Context, object uint64, method string, argumen
 	} else if call == offerAfter && c.mayOffer.Load() {
 		c.offer()
 	}
-	reply, err := c.await(ctx, call, p)
-	if err != nil {
-		c.leave(call)
-		return Reply{}, fmt.Errorf("wire: call %s: %w", method, err)
+	var n notice
+	if done := ctx.Done(); done == nil || p.watch != nil || len(p.notices) != 0 {
+		n = <-p.notices // here, since each level that a wake returns through takes time
+	} else {
+		n = p.await(done)
 	}
+	if n != noticeReply {
+		if err := c.conclude(ctx, call, p, n); err != nil {
+			c.leave(call)
+			return Reply{}, fmt.Errorf("wire: call %s: %w", method, err)
+		}
+	}
+	reply := p.reply
 	c.reuse(p, looked)
-	return reply.result(ctx, method)
+	if reply.Kind == Return || reply.Kind == Proxy {
+		return reply, nil
+	}
+	return Reply{}, reply.failure(ctx, method)
 }
 
 // send sends a request, or queues it once there is room.

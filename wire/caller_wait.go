@@ -69,33 +69,29 @@ func (c *Caller) waits() bool {
 	return c.begun.Load() != settled
 }
 
-// await blocks until a call has its reply, or none can come.
-func (c *Caller) await(ctx context.Context, call uint64, p *pending) (Reply, error) {
-	var n notice
-	if done := ctx.Done(); done == nil || p.watch != nil || len(p.notices) != 0 {
-		n = <-p.notices
-	} else {
-		select {
-		case n = <-p.notices:
-		case <-done:
-			n = noticeEnded
-		}
-	}
-	switch n {
-	case noticeReply:
-		return p.reply, nil
-	case noticeEnded:
-		return c.giveUp(ctx, call, p)
-	default:
-		return c.lastReply(p)
+// await blocks until a call has a notice, or its context, which no watch has, has ended.
+func (p *pending) await(done <-chan struct{}) notice {
+	select {
+	case n := <-p.notices:
+		return n
+	case <-done:
+		return noticeEnded
 	}
 }
 
+// conclude is for a call that had another notice than that of its reply. It returns nil once it has that, too.
+func (c *Caller) conclude(ctx context.Context, call uint64, p *pending, n notice) error {
+	if n == noticeEnded {
+		return c.giveUp(ctx, call, p)
+	}
+	return c.lastReply(p)
+}
+
 // giveUp waits for the verdict over a call whose context has ended.
-func (c *Caller) giveUp(ctx context.Context, call uint64, p *pending) (Reply, error) {
+func (c *Caller) giveUp(ctx context.Context, call uint64, p *pending) error {
 	cancel, _ := (&cancelHeader{kindCancel, call}).MarshalMsg(nil) // numbers always encode
 	if c.out.withdraw(call, cancel) {
-		return Reply{}, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
 	timer := time.NewTimer(c.verdict)
 	defer timer.Stop()
@@ -104,7 +100,7 @@ func (c *Caller) giveUp(ctx context.Context, call uint64, p *pending) (Reply, er
 		case n := <-p.notices:
 			switch n {
 			case noticeReply:
-				return p.reply, nil
+				return nil
 			case noticeLost:
 				return c.lastReply(p)
 			}
@@ -125,16 +121,16 @@ func (c *Caller) giveUp(ctx context.Context, call uint64, p *pending) (Reply, er
 	}
 }
 
-// lastReply returns the reply that came just before the connection was lost, or why it was.
-func (c *Caller) lastReply(p *pending) (Reply, error) {
+// lastReply returns nil if the reply came just before the connection was lost, or why it was.
+func (c *Caller) lastReply(p *pending) error {
 	for {
 		select {
 		case n := <-p.notices:
 			if n == noticeReply {
-				return p.reply, nil
+				return nil
 			}
 		default:
-			return Reply{}, c.Err()
+			return c.Err()
 		}
 	}
 }

@@ -74,17 +74,14 @@ func ErrorReply(err error) Reply {
 	return Reply{kind, AppendError(nil, err)}
 }
 
-// result returns the reply or the error that it stands for. ctx is the call's.
-func (r Reply) result(ctx context.Context, method string) (Reply, error) {
-	if r.Kind == Return || r.Kind == Proxy {
-		return r, nil
-	}
+// failure returns the error that a reply of another kind than Return and Proxy stands for. ctx is the call's.
+func (r Reply) failure(ctx context.Context, method string) error {
 	remote, err := DecodeError(r.Payload)
 	if err != nil {
-		return Reply{}, fmt.Errorf("wire: call %s: %w: %w", method, ErrProtocol, err)
+		return fmt.Errorf("wire: call %s: %w: %w", method, ErrProtocol, err)
 	}
 	if ctx.Err() != nil && errors.Is(remote, context.Canceled) {
-		return Reply{}, fmt.Errorf("wire: call %s: %w", method, context.Cause(ctx))
+		return fmt.Errorf("wire: call %s: %w", method, context.Cause(ctx))
 	}
-	return Reply{}, remote
+	return remote
 }
