@@ -76,7 +76,7 @@ func shortText(src []byte) (text, rest []byte, ok bool) {
 	return src[1 : 1+length], src[1+length:], true
 }
 
-// names are the methods' that one end of a connection has read in headers, which come again and again: they are kept, up
+// names are the methods' names that one end of a connection has read in headers, which come again and again: they are kept, up
 // to a few, so that each takes memory once. The zero value is empty. They belong to the goroutine that reads.
 type names struct {
 	last  string
