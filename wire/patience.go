@@ -31,7 +31,7 @@ const (
 	othersEvery  = 8                      // yields, after which they are where all processors look
 	mostYields   = 2000                   // where the clock stands still, as in a test
 	mostMisses   = 4
-	lostTime     = 500 * time.Microsecond // a yield that took longer has lost the processor
+	lostTime     = time.Millisecond // a yield that took longer has lost the processor to who does not yield
 	leastPenalty = 10 * time.Millisecond
 	mostPenalty  = time.Second
 )

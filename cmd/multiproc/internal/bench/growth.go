@@ -18,7 +18,7 @@ type curve struct {
 // growth is how multiproc's costs grow. Figures are for one task, call, worker or lock, so that a curve is flat where the
 // cost is proportional to the work; only payload is to be compared with the size of the payloads.
 func growth() []curve {
-	return []curve{workersCurve(), sessionsCurve(), payloadCurve(), queuedCurve(), locksCurve()}
+	return []curve{workersCurve(), sessionsCurve(), processesCurve(), payloadCurve(), queuedCurve(), locksCurve()}
 }
 
 func workersCurve() curve {
@@ -39,6 +39,15 @@ func sessionsCurve() curve {
 	for _, sessions := range []int{1, 10, 100, 1000} {
 		c.add(fmt.Sprint(sessions), fmt.Sprintf("a call on a shared value, by %s in turn", count(sessions, "session")), microseconds, 4000,
 			productSessions(sessions))
+	}
+	return c
+}
+
+func processesCurve() curve {
+	c := curve{name: "processes"}
+	for _, processes := range []int{1, 2, 8, 32} {
+		c.add(fmt.Sprint(processes), "calls on a shared value, by "+plural(processes, "process", "processes")+" at once", thousands, 80_000,
+			productProcesses(processes))
 	}
 	return c
 }
@@ -79,9 +88,11 @@ func (c *curve) add(size, about string, unit Unit, n int, prepare preparation) {
 	})
 }
 
-func count(n int, noun string) string {
+func count(n int, noun string) string { return plural(n, noun, noun+"s") }
+
+func plural(n int, one, several string) string {
 	if n == 1 {
-		return "1 " + noun
+		return "1 " + one
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return fmt.Sprintf("%d %s", n, several)
 }

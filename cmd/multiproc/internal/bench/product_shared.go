@@ -30,6 +30,30 @@ var contendTask = pool.RegisterNamed("multiproc.bench.contend", func(ctx context
 	return struct{}{}, nil
 })
 
+// asking is the argument of a task that asks a shared value again and again.
+type asking struct {
+	Value   *mpsync.Value[int]
+	Meeting string // where to wait for the others
+	Times   int
+}
+
+var askTask = pool.RegisterNamed("multiproc.bench.ask", func(ctx context.Context, a asking) (struct{}, error) {
+	defer a.Value.Close()
+	if _, err := meet(ctx, a.Meeting); err != nil {
+		return struct{}{}, err
+	}
+	return struct{}{}, ask(ctx, a.Value, a.Times)
+})
+
+func ask(ctx context.Context, value *mpsync.Value[int], times int) error {
+	for range times {
+		if _, err := value.Get(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func lockOnce(ctx context.Context, lock *mpsync.Lock) error {
 	held, err := lock.Acquire(ctx)
 	if err != nil {
@@ -51,14 +75,7 @@ func productCalls(callers int) preparation {
 		}
 		return &runner{
 			run: func(ctx context.Context) (float64, error) {
-				return split(n, callers, func(_, operations int) error {
-					for range operations {
-						if _, err := value.Get(ctx); err != nil {
-							return err
-						}
-					}
-					return nil
-				})
+				return split(n, callers, func(_, operations int) error { return ask(ctx, value, operations) })
 			},
 			close: m.Close,
 		}, nil
@@ -147,29 +164,65 @@ func productContended(ctx context.Context, _ *environment, n int) (*runner, erro
 		return nil, errors.Join(err, m.Close())
 	}
 	return &runner{
-		run:   func(ctx context.Context) (float64, error) { return contend(ctx, p, lock, n) },
+		run: func(ctx context.Context) (float64, error) {
+			return atOnce(ctx, p, contendTask, 2, func(meeting string) contention {
+				return contention{Lock: lock, Meeting: meeting, Times: max(1, n/2)}
+			})
+		},
 		close: func() error { return errors.Join(p.Close(), m.Close()) },
 	}, nil
 }
 
-func contend(ctx context.Context, p *pool.Pool, lock *mpsync.Lock, n int) (float64, error) {
+// productProcesses asks a shared value, by so many processes at once.
+func productProcesses(processes int) preparation {
+	return func(ctx context.Context, e *environment, n int) (*runner, error) {
+		processes := e.count(processes)
+		m, err := manager.Start(ctx, nil)
+		if err != nil {
+			return nil, err
+		}
+		value, err := mpsync.NewValue(ctx, m, 1)
+		if err != nil {
+			return nil, errors.Join(err, m.Close())
+		}
+		p, err := pool.New(ctx, &pool.Options{Workers: processes})
+		if err != nil {
+			return nil, errors.Join(err, m.Close())
+		}
+		return &runner{
+			run: func(ctx context.Context) (float64, error) {
+				return atOnce(ctx, p, askTask, processes, func(meeting string) asking {
+					return asking{Value: value, Meeting: meeting, Times: max(1, n/processes)}
+				})
+			},
+			close: func() error { return errors.Join(p.Close(), m.Close()) },
+		}, nil
+	}
+}
+
+// atOnce has workers, one for each task, begin at the same time, and returns the seconds until all have ended.
+func atOnce[A any](ctx context.Context, p *pool.Pool, f *pool.Function[A, struct{}], tasks int,
+	part func(meeting string) A) (float64, error) {
 	together, err := newMeeting(ctx)
 	if err != nil {
 		return 0, err
 	}
 	defer together.close()
-	part := contention{Lock: lock, Meeting: together.address(), Times: max(1, n/2)}
-	both, err := contendTask.MapAsync(ctx, p, []contention{part, part})
+	parts := make([]A, tasks)
+	for i := range parts {
+		parts[i] = part(together.address())
+	}
+	all, err := f.MapAsync(ctx, p, parts)
 	if err != nil {
 		return 0, err
 	}
-	if _, err := together.await(ctx, 2); err != nil {
-		both.Cancel()
+	if _, err := together.await(ctx, tasks); err != nil {
+		all.Cancel()
 		return 0, err
 	}
 	return timed(func() error {
 		together.release()
-		_, err := both.Get(ctx)
+		_, err := all.Get(ctx)
 		return err
 	})
 }
