@@ -2,6 +2,7 @@ package pool
 
 import (
 	"encoding/binary"
+	"log/slog"
 	"time"
 
 	"github.com/multiproc-go/multiproc/wire"
@@ -160,7 +161,7 @@ func (l *link) trim() {
 	l.trimming = true // nothing is sent meanwhile, so that the worker writes nothing
 	l.mu.Unlock()
 	if err := l.arena.trim(); err != nil {
-		l.pool.options.Logger.Warn("cannot give memory for large payloads back", "error", err)
+		l.log(slog.LevelWarn, "cannot give memory for large payloads back", slog.Any("error", err))
 	}
 	l.mu.Lock()
 	l.trimming = false

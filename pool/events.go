@@ -77,7 +77,7 @@ func (p *Pool) tellAll() {
 
 // starts tells that a process is about to be started.
 func (s *seat) starts() {
-	s.pool.options.Logger.Debug("worker starts", "pool", s.pool.options.Name, "worker", s.number+1, "name", s.name)
+	s.pool.log(slog.LevelDebug, "worker starts", s.pool.about(aboutWorker(s.number+1, s.name, 0)...))
 	s.pool.tell(WorkerEvent{Kind: WorkerStarted, Worker: s.number + 1, Name: s.name})
 }
 
@@ -97,8 +97,8 @@ func (s *seat) failed(err error) {
 	if e.Cause == ExitShutdown {
 		level = slog.LevelInfo
 	}
-	s.pool.options.Logger.Log(s.pool.lifetime, level, "worker did not start", "pool", s.pool.options.Name, "worker", e.Worker,
-		"name", s.name, "pid", e.PID, "cause", string(e.Cause), "error", err)
+	attributes := append(exited(e.ExitCode, e.Signal), slog.String("cause", string(e.Cause)), slog.Any("error", err))
+	s.pool.log(level, "worker did not start", s.pool.about(aboutWorker(e.Worker, s.name, e.PID)...), attributes...)
 	s.pool.tell(e)
 }
 
@@ -112,20 +112,8 @@ func (l *link) number() int {
 
 // announce tells that a worker is ready, or waits as a spare.
 func (l *link) announce(kind WorkerEventKind, message string) {
-	l.log(slog.LevelInfo, message, "name", l.process.Name())
+	l.log(slog.LevelInfo, message)
 	l.pool.tell(WorkerEvent{Kind: kind, Worker: l.number(), Name: l.process.Name(), PID: l.process.PID()})
-}
-
-// log logs what happens to a worker.
-func (l *link) log(level slog.Level, message string, attributes ...any) {
-	all := append([]any{"pool", l.pool.options.Name, "worker", l.number(), "pid", l.process.PID()}, attributes...)
-	l.pool.options.Logger.Log(l.pool.lifetime, level, message, all...)
-}
-
-// logTask logs what happens to a task and so to its worker.
-func (l *link) logTask(level slog.Level, message string, t task, attributes ...any) {
-	all := []any{"function", t.job.entry.name, "task", t.index, "attempt", t.job.attempt(t.index)}
-	l.log(level, message, append(all, attributes...)...)
 }
 
 // report tells that a worker that was buried is gone.
@@ -134,7 +122,11 @@ func (l *link) report() {
 	cause, fault, tasks := l.causeLocked(), l.fault, l.ended
 	l.mu.Unlock()
 	code, signal := l.process.ExitCode(), l.process.Signal()
-	l.log(slog.LevelInfo, "worker ended", "name", l.process.Name(), "cause", string(cause), "tasks", tasks, "exit", code, "signal", signal)
+	attributes := append(exited(code, signal), slog.String("cause", string(cause)), slog.Uint64("tasks", tasks))
+	if fault != nil {
+		attributes = append(attributes, slog.Any("error", fault))
+	}
+	l.log(slog.LevelInfo, "worker ended", attributes...)
 	l.pool.tell(WorkerEvent{
 		Kind: WorkerExited, Worker: l.number(), Name: l.process.Name(), PID: l.process.PID(),
 		Cause: cause, ExitCode: code, Signal: signal, Tasks: tasks, Err: fault,

@@ -205,7 +205,8 @@ func TestSlowOnWorkerStallsNothing(t *testing.T) {
 	}
 }
 
-// What is logged names the worker, its process, the task and the attempt.
+// What is logged names the worker, its process, the task and the attempt, in the group that forwarded records have too, and
+// says nothing of what there is not.
 func TestLogs(t *testing.T) {
 	var buffer bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&buffer, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -213,6 +214,7 @@ func TestLogs(t *testing.T) {
 	policy.Attempts = 2
 	p := newPool(t, &pool.Options{Workers: 1, Grace: 20 * time.Millisecond, Retry: &policy, Logger: logger})
 	_, _ = troubled.Idempotent().WithTimeout(50*time.Millisecond).Apply(t.Context(), p, trouble{How: "hang", Until: 9})
+	_, _ = dies.Apply(t.Context(), p, int(syscall.SIGKILL))
 	if _, err := double.Apply(t.Context(), p, 1); err != nil { // its worker is there when the pool ends
 		t.Fatal(err)
 	}
@@ -220,16 +222,23 @@ func TestLogs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		`level=DEBUG msg="worker starts" pool=pool worker=1 name=pool-1`,
-		`msg="worker ready" pool=pool worker=1 pid=`,
-		`function=test.troubled task=0 attempt=2 outcome="timed out"`,
-		`level=WARN msg="task takes no notice of its cancellation; terminating its worker" pool=pool worker=1 pid=`,
-		`msg="task is run again" pool=pool function=test.troubled task=0 attempt=2 after=`,
-		`cause="timed out" tasks=0 exit=`,
-		`cause=shutdown`,
+		`level=DEBUG msg="worker starts" worker.pool=pool worker.number=1 worker.name=pool-1
+`,
+		`msg="worker ready" worker.pool=pool worker.number=1 worker.name=pool-1 worker.pid=`,
+		` worker.function=test.troubled worker.attempt=2 outcome="timed out"`,
+		`level=WARN msg="task takes no notice of its cancellation; terminating its worker" worker.pool=pool worker.number=1 worker.name=pool-1 worker.pid=`,
+		`msg="task is run again" worker.pool=pool worker.function=test.troubled worker.attempt=2 after=`,
+		`cause="timed out" tasks=0`,
+		` signal=SIGKILL cause=crashed tasks=0`,
+		` exit=0 cause=shutdown tasks=1`,
 	} {
 		if !strings.Contains(buffer.String(), want) {
 			t.Errorf("%s is not in\n%s", want, buffer.String())
+		}
+	}
+	for _, none := range []string{"exit=-1", "signal=0", "signal 0", "pid=0", "number=0", "<nil>"} {
+		if strings.Contains(buffer.String(), none) {
+			t.Errorf("%s is in\n%s", none, buffer.String())
 		}
 	}
 }

@@ -78,7 +78,7 @@ func (l *link) dismiss() {
 	l.endings.Go(func() {
 		l.pool.requeue(recalled)
 		if err := l.process.Shutdown(context.Background()); err != nil {
-			l.log(slog.LevelError, "cannot end a worker and what it started", "error", err)
+			l.log(slog.LevelError, "cannot end a worker and what it started", slog.Any("error", err))
 		}
 	})
 }
@@ -145,7 +145,7 @@ func (l *link) bury() {
 func (l *link) clear() {
 	l.goroutines.Wait()
 	if err := errors.Join(l.shared.close(), l.arena.close()); err != nil {
-		l.log(slog.LevelError, "cannot unmap a worker's memory", "error", err)
+		l.log(slog.LevelError, "cannot unmap a worker's memory", slog.Any("error", err))
 	}
 	l.endings.Wait()
 	<-l.process.Swept()

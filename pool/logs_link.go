@@ -79,7 +79,7 @@ func (l *link) forwardLogs(g *logs) {
 
 func (l *link) closeLogs() {
 	if err := l.logs.memory.close(); err != nil {
-		l.pool.options.Logger.Error("cannot unmap a worker's memory", "error", err)
+		l.log(slog.LevelError, "cannot unmap a worker's memory", slog.Any("error", err))
 	}
 }
 
@@ -238,7 +238,7 @@ func (g *logs) await(pid int) (gone bool) {
 func (g *logs) pass(pid int, e *logEntry) {
 	l, err := readLog(e.encoded)
 	if err != nil {
-		g.pool.options.Logger.Error("cannot read a log record of a worker", "pool", g.pool.options.Name, "pid", pid, "error", err)
+		g.pool.log(slog.LevelError, "cannot read a log record of a worker", g.pool.about(slog.Int("pid", pid)), slog.Any("error", err))
 		return
 	}
 	ctx := context.Background()
@@ -250,13 +250,13 @@ func (g *logs) pass(pid int, e *logEntry) {
 		return
 	}
 	l.record.AddAttrs(l.attrs...)
-	l.record.AddAttrs(slog.Attr{Key: "worker", Value: slog.GroupValue(g.describe(pid, l, e)...)})
+	l.record.AddAttrs(g.pool.about(describe(pid, l, e)...))
 	_ = handler.Handle(ctx, l.record) // there is nowhere to tell of it
 }
 
 // describe says where a record comes from.
-func (g *logs) describe(pid int, l *logRecord, e *logEntry) []slog.Attr {
-	attrs := []slog.Attr{slog.String("pool", g.pool.options.Name), slog.Int("pid", pid)}
+func describe(pid int, l *logRecord, e *logEntry) []slog.Attr {
+	attrs := []slog.Attr{slog.Int("pid", pid)}
 	if l.owner == 0 {
 		return attrs
 	}
@@ -283,7 +283,7 @@ func (g *logs) tellDropped(pid int) {
 	if g.untold == 0 {
 		return
 	}
-	g.pool.options.Logger.Warn("log records of a worker were dropped, because they came faster than they were taken",
-		"pool", g.pool.options.Name, "pid", pid, "dropped", g.untold)
+	g.pool.log(slog.LevelWarn, "log records of a worker were dropped, because they came faster than they were taken",
+		g.pool.about(slog.Int("pid", pid)), slog.Uint64("dropped", g.untold))
 	g.untold, g.toldLast = 0, time.Now()
 }

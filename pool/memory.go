@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"time"
 
@@ -51,8 +52,8 @@ func (o *Options) softMemoryLimit() int64 {
 // announceMemory logs once what keeps workers within their limit.
 func (p *Pool) announceMemory() {
 	if m := p.options.memoryMechanism(); m != MemoryUnlimited {
-		p.options.Logger.Info("workers' memory is limited", "pool", p.options.Name, "bytes", p.options.MaxMemory,
-			"mechanism", string(m))
+		p.log(slog.LevelInfo, "workers' memory is limited", p.about(), slog.Int64("limit", p.options.MaxMemory),
+			slog.String("mechanism", string(m)))
 	}
 }
 
@@ -71,7 +72,7 @@ func (p *Pool) kernelVerdict(g *cgroup, pid int) *MemoryLimitError {
 	}
 	kills, err := g.oomKills()
 	if err != nil {
-		p.options.Logger.Error("cannot read what the kernel did in a worker's cgroup", "pool", p.options.Name, "error", err)
+		p.log(slog.LevelError, "cannot read what the kernel did in a worker's cgroup", p.about(slog.Int("pid", pid)), slog.Any("error", err))
 	}
 	if kills == 0 {
 		return nil
@@ -93,7 +94,7 @@ func (l *link) hearKernel() {
 // dissolve removes the cgroup of a worker that is gone.
 func (l *link) dissolve() {
 	if err := l.group.remove(); err != nil {
-		l.pool.options.Logger.Error("cannot remove a worker's cgroup", "pool", l.pool.options.Name, "error", err)
+		l.log(slog.LevelError, "cannot remove a worker's cgroup", slog.Any("error", err))
 	}
 }
 

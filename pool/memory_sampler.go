@@ -2,6 +2,7 @@ package pool
 
 import (
 	"errors"
+	"log/slog"
 	"os"
 	"slices"
 	stdsync "sync"
@@ -90,7 +91,7 @@ func (s *memorySampler) report(err error) {
 	for _, l := range links {
 		if !told[l.pool] {
 			told[l.pool] = true
-			l.pool.options.Logger.Error("cannot look at the memory of workers", "pool", l.pool.options.Name, "error", err)
+			l.pool.log(slog.LevelError, "cannot look at the memory of workers", l.pool.about(), slog.Any("error", err))
 		}
 	}
 }
@@ -130,9 +131,8 @@ func (s *memorySampler) verdict(l *link, excess *MemoryLimitError) {
 	ends := slices.Contains(s.links, l) && l.exceed(excess)
 	s.mu.Unlock()
 	if ends {
-		l.pool.options.Logger.Warn("worker uses too much memory; killing it with all that it started",
-			"pool", l.pool.options.Name, "pid", excess.PID, "used", excess.Used, "limit", excess.Limit,
-			"mechanism", string(excess.Mechanism))
+		l.log(slog.LevelWarn, "worker uses too much memory; killing it with all that it started",
+			slog.Int64("used", excess.Used), slog.Int64("limit", excess.Limit), slog.String("mechanism", string(excess.Mechanism)))
 	}
 }
 

@@ -121,11 +121,13 @@ type Options struct {
 	// Close wait for it, as for other callbacks, so it must not call them. It must not panic. Default: nobody is told.
 	OnWorker func(WorkerEvent)
 
-	// Logger receives what happens to workers and makes tasks end or begin again, as records with the attributes pool (its
-	// name), worker (the number, from 1 on, 0 for a spare), name and pid; cause, exit, signal and tasks of a worker that has
-	// ended; function, task (its position in its Map or Iterator, 0 for a single one), attempt, outcome, after (a back-off)
-	// and error of a task. The level is Debug for starts, Info for what is planned, Warn for a kill, a crash at the start or
-	// a limit, Error for what the pool could not do. Default: nothing is logged.
+	// Logger receives what happens to workers and makes tasks end or begin again. Each record has a group of attributes, "worker",
+	// that says what it is about: pool (its name); of a worker number (from 1 on; a spare has none), name and pid; of a task
+	// function, index (its position in its Map or Iterator; a single one has none) and attempt. Records that are forwarded have
+	// the same group, see LogHandler. Outside of it stand cause, tasks, and exit (a status) or signal (as SIGKILL) of a worker that has ended, outcome
+	// and cause of a task that is to end, after (a back-off), limit, used, error. What does not apply is left out. The level is
+	// Debug for starts, Info for what is planned, Warn for a kill, a crash at the start or a limit, Error for what the pool could
+	// not do. Default: nothing is logged.
 	Logger *slog.Logger
 
 	// ForwardLogs, if it is not nil, has what tasks log passed on to Logger, from its level on, which is asked at the start of

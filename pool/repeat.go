@@ -1,6 +1,9 @@
 package pool
 
-import "time"
+import (
+	"log/slog"
+	"time"
+)
 
 // rest is a task that waits for its next attempt. It counts as in flight until then.
 type rest struct {
@@ -74,8 +77,7 @@ func (p *Pool) repeat(v verdict) bool {
 	if !p.lay(v.task, after) {
 		return false
 	}
-	p.options.Logger.Info("task is run again", "pool", p.options.Name, "function", v.job.entry.name, "task", v.index,
-		"attempt", attempts+1, "after", after, "error", v.err)
+	p.log(slog.LevelInfo, "task is run again", p.about(aboutTask(v.task, attempts+1)...), slog.Duration("after", after), slog.Any("error", v.err))
 	return true
 }
 

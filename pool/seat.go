@@ -183,7 +183,7 @@ func (s *seat) hire() (_ *link, err error) {
 		return nil, errors.Join(err, closed, memory.close())
 	}
 	if closed != nil { // the worker has them, and it has started
-		l.log(slog.LevelWarn, "cannot close what a worker has inherited", "error", closed)
+		l.log(slog.LevelWarn, "cannot close what a worker has inherited", slog.Any("error", closed))
 	}
 	l.forwardLogs(logs)
 	return l, nil

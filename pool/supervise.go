@@ -148,12 +148,12 @@ func (l *link) condemnLocked(sequence uint64, kind Outcome, cause error) []task 
 
 // execute carries a sentence out, step by step, until the task has ended or the worker is gone.
 func (l *link) execute(s *sentence) {
-	l.logTask(slog.LevelInfo, "task is to end", s.task, "outcome", s.kind.String(), "cause", s.cause)
+	l.logTask(slog.LevelInfo, "task is to end", s.task, slog.String("outcome", s.kind.String()), slog.Any("cause", s.cause))
 	l.order(&order{Cancel: s.sequence})
 	if l.within(s.over) || !l.seize(s) {
 		return
 	}
-	l.logTask(slog.LevelWarn, "task takes no notice of its cancellation; terminating its worker", s.task, "cause", s.cause)
+	l.logTask(slog.LevelWarn, "task takes no notice of its cancellation; terminating its worker", s.task, slog.Any("cause", s.cause))
 	_ = l.process.SignalTree(syscall.SIGTERM) // gone already is as good
 	if !l.within(nil) {
 		l.logTask(slog.LevelWarn, "killing a worker and all that it started", s.task)
@@ -195,7 +195,7 @@ func (l *link) killTree() {
 	defer cancel()
 	_ = l.group.kill() // what follows finds all but what hides; the rest ends when the cgroup is removed
 	if err := l.process.KillTree(ctx); err != nil {
-		l.log(slog.LevelError, "cannot kill a worker and what it started", "error", err)
+		l.log(slog.LevelError, "cannot kill a worker and what it started", slog.Any("error", err))
 	}
 }
 
