@@ -34,6 +34,9 @@ func run(ctx context.Context) error {
 	if len(os.Args) != 2 {
 		return errors.New("give a folder: duplicates FOLDER")
 	}
+	if _, err := os.ReadDir(os.Args[1]); err != nil {
+		return err
+	}
 	m, err := manager.Start(ctx, nil)
 	if err != nil {
 		return err
@@ -49,10 +52,11 @@ func run(ctx context.Context) error {
 	}
 	defer p.Close()
 
-	files, again := 0, 0
+	files, again, unread := 0, 0, 0
 	for before, err := range enter.IMapUnordered(ctx, p, jobs(os.Args[1], index)).All() {
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "not read:", err)
+			unread++
 			continue
 		}
 		files++
@@ -71,17 +75,17 @@ func run(ctx context.Context) error {
 		fmt.Println()
 	}
 	fmt.Printf("%d of %d files are copies of others\n", again, files)
+	if unread > 0 {
+		return fmt.Errorf("%d files or folders could not be read", unread)
+	}
 	return errors.Join(p.Shutdown(ctx), m.Shutdown(ctx))
 }
 
-// jobs yields the regular files below a folder.
+// jobs yields the regular files below a folder, and what cannot be looked into: the worker will say why.
 func jobs(folder string, index *IndexProxy) iter.Seq[Job] {
 	return func(yield func(Job) bool) {
 		_ = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-			switch {
-			case err != nil:
-				fmt.Fprintln(os.Stderr, "not read:", err)
-			case entry.Type().IsRegular() && !yield(Job{path, index}):
+			if (err != nil || entry.Type().IsRegular()) && !yield(Job{path, index}) {
 				return filepath.SkipAll
 			}
 			return nil

@@ -48,7 +48,7 @@ var countFile = pool.Register(countInWorker)
 func main() { spawn.Main(run) }
 
 func run(ctx context.Context) error {
-	if len(os.Args) < 2 {
+	if len(os.Args) < 2 || len(os.Args) > 3 {
 		return errors.New("give a folder, and perhaps the suffix of its files: wordcount FOLDER .go")
 	}
 	files, err := filesBelow(os.Args[1], strings.Join(os.Args[2:], ""))
