@@ -113,13 +113,16 @@ func (w *whole) UnmarshalText(text []byte) error {
 func execute(ctx context.Context, arguments []string) error {
 	var g grammar
 	command, done, err := parse(&g, arguments, os.Stdout)
-	if err != nil || done {
+	switch {
+	case done:
+		return printed(err)
+	case err != nil:
 		return usage(command, err)
 	}
 	switch command {
 	case "version":
 		_, err := fmt.Println(version())
-		return err
+		return printed(err)
 	case "proxy":
 		return g.Proxy.run(ctx)
 	case "bench":
@@ -135,6 +138,14 @@ func execute(ctx context.Context, arguments []string) error {
 	}
 	defer p.close()
 	return runMap(ctx, p)
+}
+
+// printed returns how the program is to exit that has written something of its own to standard output.
+func printed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &stdoutError{err}
 }
 
 // usage tells what is wrong with a command line.
@@ -155,8 +166,8 @@ const (
 	mapUsage     = "multiproc map [flags] -- COMMAND [ARG...] [::: ITEM...]"
 )
 
-// parse fills g from the command line. done is true when help was asked for and
-// has been printed.
+// parse fills g from the command line. done is true when help was asked for; it
+// has been printed then, or err says why not.
 func parse(g *grammar, arguments []string, help io.Writer) (command string, done bool, err error) {
 	var page bytes.Buffer
 	parser, err := kong.New(g,

@@ -92,6 +92,9 @@
 //	141  nobody reads standard output any more; what ran was killed
 //	143  SIGTERM
 //
+// A standard stream that is closed when the program starts (>&- in a shell) is /dev/null to it: Go's runtime opens that in its
+// place, before anything of the program runs, in the same way as many programs do that want no output. So nothing is said of it.
+//
 // # Proxies
 //
 // Proxy reads the Go package in the current folder and writes one more file of it, for values of T that live in a

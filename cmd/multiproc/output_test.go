@@ -187,16 +187,21 @@ func (r *numbers) Read(p []byte) (int, error) {
 	return copy(p, fmt.Sprintln(r.n)), nil
 }
 
-func TestAFullDiskIsToldAndEndsTheRun(t *testing.T) {
+func TestAFullDiskIsToldAndEndsTheProgram(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
 		t.Skip(err)
 	}
 	defer full.Close()
-	p := prepareProgram(t, strings.NewReader(lines(100)), "map", "--", "echo")
-	p.cmd.Stdout = full
-	p.start()
-	if status := p.wait(); status != exitFailed || !strings.Contains(p.stderr.String(), "no space left") {
-		t.Errorf("status %d, stderr %q", status, p.stderr.String())
+	for _, arguments := range [][]string{
+		{"map", "--", "echo"}, {"map", "--dry-run", "--", "echo"}, {"version"}, {"--help"}, {"map", "--help"},
+		{"bench", "--runs", "1", "--scale", "0.001", "--against=", "apply"},
+	} {
+		p := prepareProgram(t, strings.NewReader(lines(100)), arguments...)
+		p.cmd.Stdout = full
+		p.start()
+		if status, said := p.wait(), p.stderr.String(); status != exitFailed || !strings.Contains(said, "no space left") || strings.Contains(said, "--help") {
+			t.Errorf("%q: status %d, stderr %q", arguments, status, said)
+		}
 	}
 }
