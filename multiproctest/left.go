@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -52,9 +53,9 @@ func warm() error {
 
 // CheckNothingLeft fails the test if, at its end, there is something that was not there at this call: a process that this
 // one or one of its descendants has started, a goroutine, a descriptor, memory mapped from a file, or a folder for a
-// socket. What is about to go is waited for. It is called first in a test, before other functions that register cleanups:
+// socket. What is about to go is waited for: for Patience at most, and for a sixth of it if nothing goes meanwhile. It is called first in a test, before other functions that register cleanups:
 // those run before it looks. The tests must not run in parallel, and TestMain must be Main's. It does
-// not block; its look at the end does, until there is nothing, at most for Patience.
+// not block; its look at the end does.
 func CheckNothingLeft(t testing.TB) {
 	t.Helper()
 	if os.Getenv(faultVariable) == "" {
@@ -63,17 +64,28 @@ func CheckNothingLeft(t testing.TB) {
 	before, running := lookAround(), goleak.IgnoreCurrent()
 	t.Cleanup(func() {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(context.Background(), Patience)
-		defer cancel()
-		var faults []string
-		until(ctx, func() bool { faults = lookAround().beyond(before); return len(faults) == 0 })
-		for _, fault := range faults {
+		for _, fault := range settled(func() []string { return lookAround().beyond(before) }) {
 			t.Errorf("the test has left %s", fault)
 		}
 		if err := goleak.Find(running, goleak.IgnoreTopFunction("os/signal.loop")); err != nil {
 			t.Errorf("the test has left goroutines: %v", err)
 		}
 	})
+}
+
+// settled waits until look finds nothing, or for a while nothing else, and returns what it found last.
+func settled(look func() []string) (faults []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	since := time.Now()
+	until(ctx, func() bool {
+		found := look()
+		if !slices.Equal(found, faults) {
+			faults, since = found, time.Now()
+		}
+		return len(found) == 0 || time.Since(since) >= Patience/6
+	})
+	return faults
 }
 
 // CheckManagerEmpty fails the test if, after a while, the manager still has an object that is not pinned, or a message
@@ -120,12 +132,17 @@ func (s surroundings) beyond(before surroundings) (faults []string) {
 		}
 	}
 	if more := len(s.descriptors) - len(before.descriptors); more > 0 {
-		faults = append(faults, fmt.Sprintf("%d descriptors; open are %q, and were %q", more, s.descriptors, before.descriptors))
+		faults = append(faults, fmt.Sprintf("%d descriptors, of these: %q", more, added(s.descriptors, before.descriptors)))
 	}
 	if more := len(s.mappings) - len(before.mappings); more > 0 {
-		faults = append(faults, fmt.Sprintf("%d mappings of memory; there are %q", more, s.mappings))
+		faults = append(faults, fmt.Sprintf("%d mappings of memory, of these: %q", more, added(s.mappings, before.mappings)))
 	}
 	return faults
+}
+
+// added is what is in a list that was not in it before.
+func added(list, before []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(before, s) })
 }
 
 // descendants are the processes below this one, but for the guardian, which stays.

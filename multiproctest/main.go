@@ -14,7 +14,8 @@ import (
 )
 
 // Patience is how long the functions of this package wait for what takes a moment on a machine that has nothing else to
-// do. It is to be changed before the tests run, if at all.
+// do. For what is about to go they wait only as long as some of it goes within a sixth of that. It is to be changed before the
+// tests run, if at all.
 var Patience = 30 * time.Second
 
 // faultVariable is the environment variable by which children find the faults that are meant for them.
@@ -74,17 +75,10 @@ func prepare() (folder string, err error) {
 }
 
 // leftAtTheEnd says what is there when all tests have run.
-func leftAtTheEnd() (faults []string) {
-	ctx, cancel := context.WithTimeout(context.Background(), Patience)
-	defer cancel()
-	var processes []string
-	until(ctx, func() bool { processes = descendants(); return len(processes) == 0 })
-	for _, p := range processes {
-		faults = append(faults, "the process "+p)
-	}
-	for _, f := range socketFolders() {
-		faults = append(faults, "the folder "+f)
-	}
+func leftAtTheEnd() []string {
+	faults := settled(func() []string {
+		return surroundings{processes: descendants(), folders: socketFolders()}.beyond(surroundings{})
+	})
 	if err := goleak.Find(goleak.IgnoreTopFunction("os/signal.loop")); err != nil {
 		faults = append(faults, "goroutines: "+err.Error())
 	}

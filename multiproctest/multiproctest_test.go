@@ -162,10 +162,37 @@ func (r *recorder) Errorf(_ string, arguments ...any) {
 	}
 }
 
+// What is there to stay is told soon, and alone.
+func TestWhatStaysIsToldSoon(t *testing.T) {
+	setPatience(t, 6*time.Second)
+	r := &recorder{TB: t}
+	multiproctest.CheckNothingLeft(r)
+	file, err := os.CreateTemp(t.TempDir(), "that-stays")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	began := time.Now()
+	for _, cleanup := range r.cleanups {
+		cleanup()
+	}
+	if took := time.Since(began); took >= multiproctest.Patience {
+		t.Errorf("it took %v, as if something had gone meanwhile", took)
+	}
+	if len(r.faults) != 1 || !strings.Contains(r.faults[0], file.Name()) || strings.Count(r.faults[0], ": /") != 1 {
+		t.Errorf("found %q", r.faults)
+	}
+}
+
+func setPatience(t *testing.T, d time.Duration) {
+	before := multiproctest.Patience
+	t.Helper()
+	multiproctest.Patience = d
+	t.Cleanup(func() { multiproctest.Patience = before })
+}
+
 func TestWhatIsLeftIsFound(t *testing.T) {
-	patience := multiproctest.Patience
-	multiproctest.Patience = 100 * time.Millisecond
-	defer func() { multiproctest.Patience = patience }()
+	setPatience(t, 100*time.Millisecond)
 	for want, leave := range map[string]func(t *testing.T) (end func()){
 		"": func(*testing.T) func() { return func() {} },
 		"process": func(t *testing.T) func() {
