@@ -5,8 +5,13 @@ import (
 	"time"
 )
 
-// napTime is how long a link lets results gather.
-const napTime = 50 * time.Microsecond
+const (
+	// napTime is how long a link lets results gather.
+	napTime = 50 * time.Microsecond
+
+	// napLate is from when on a nap is late: twice what the kernel takes for one mostly.
+	napLate = 4 * napTime
+)
 
 // naps are those of all links: one sleeps for all.
 var naps struct {
@@ -21,7 +26,7 @@ func napOver() <-chan struct{} {
 	naps.mu.Lock()
 	defer naps.mu.Unlock()
 	now := clock()
-	if naps.over != nil && now-naps.begun > 4*int64(napTime) {
+	if naps.over != nil && now-naps.begun > int64(napLate) {
 		return nil
 	}
 	if naps.over == nil {

@@ -28,7 +28,7 @@ func TestNap(t *testing.T) {
 		t.Error("each sleeps for itself")
 	}
 	naps.mu.Lock()
-	naps.begun = clock() - 5*int64(napTime)
+	naps.begun = clock() - int64(napLate+napTime)
 	naps.mu.Unlock()
 	if napOver() != nil {
 		t.Error("one that is late is waited for")
