@@ -168,6 +168,45 @@ func TestProxyInATaskOfAKilledWorker(t *testing.T) {
 	shared.Close()
 }
 
+// What carries proxies of no known type loses none, and keeps none.
+func TestProxiesInAnyOfATask(t *testing.T) {
+	m, p := custody(t, &pool.Options{Workers: 2})
+	shared := newTallyProxy(t, m)
+	for range 20 {
+		got, err := countAny.Apply(t.Context(), p, map[string]any{"tallies": []any{shared, shared}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		made := got.(map[string]any)["made"].(*manager.Proxy)
+		if sum, err := manager.Call[int](t.Context(), made, "Add", 0); err != nil || sum != 3 {
+			t.Errorf("made with %d, %v", sum, err)
+		}
+		made.Close()
+	}
+	if sum, err := manager.Call[int](t.Context(), shared, "Add", 0); err != nil || sum != 20 {
+		t.Errorf("%d tasks have counted, %v", sum, err)
+	}
+	shared.Close() // and nothing is left: see custody
+}
+
+var countAny = pool.Register(countAnyTally)
+
+// countAnyTally counts a task in the first of its proxies, and returns a new one that stands at 3.
+func countAnyTally(ctx context.Context, box map[string]any) (any, error) {
+	all := box["tallies"].([]any)
+	first, second := all[0].(*manager.Proxy), all[1].(*manager.Proxy)
+	defer first.Close()
+	if _, err := manager.Call[int](ctx, first, "Add", 1); err != nil {
+		return nil, err
+	}
+	made, err := produceTally(ctx, second)
+	if err != nil {
+		return nil, err
+	}
+	_, err = manager.Call[int](ctx, made, "Add", 3)
+	return map[string]any{"made": made}, err
+}
+
 func TestProxyThatCannotBeHeldFailsItsTask(t *testing.T) {
 	m, p := custody(t, &pool.Options{Workers: 1})
 	shared := newTallyProxy(t, m)

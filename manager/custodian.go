@@ -138,6 +138,22 @@ func (*custodian) Adopt(ctx context.Context, tokens []wire.Token) error {
 	}, func(l *link, tokens []wire.Token) { l.disown(idsOfTokens(tokens)) })
 }
 
+// Decode is called by decodings of values of type any.
+func (*custodian) Decode(src []byte) (proxy any, rest []byte, err error) {
+	t, _, err := wire.ReadToken(src)
+	switch {
+	case err != nil:
+		return nil, src, err
+	case t.ID == serverObject:
+		m := &Manager{}
+		rest, err = m.UnmarshalMsg(src)
+		return m, rest, err
+	}
+	p := &Proxy{}
+	rest, err = p.UnmarshalMsg(src)
+	return p, rest, err
+}
+
 // eachManager does something with the tokens of each manager. With an error, what was done for others is undone.
 func eachManager(
 	ctx context.Context, tokens []wire.Token, do func(*link, []wire.Token) error, undo func(*link, []wire.Token),

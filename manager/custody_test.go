@@ -359,26 +359,29 @@ func TestProxyByValueAndManagerInAMessage(t *testing.T) {
 		Manager *manager.Manager
 		List    []*manager.Proxy
 		Any     any
+		Ours    any
 	}
 	p := must(manager.Create(t.Context(), m, "box", nil, nil))
 	codec := must(wire.CodecOf[envelope]())
-	encoded := must(codec.Append(nil, &envelope{Proxy: *p, Pointer: p, Manager: m, List: []*manager.Proxy{p, p}, Any: p}))
+	encoded := must(codec.Append(nil, &envelope{Proxy: *p, Pointer: p, Manager: m, List: []*manager.Proxy{p, p}, Any: p, Ours: m}))
 	var e envelope
 	if err := codec.Decode(encoded, &e); err != nil {
 		t.Fatal(err)
 	}
-	if e.None != nil || e.Manager.Address() != m.Address() || e.Any != p.Token() {
+	if e.None != nil || e.Manager.Address() != m.Address() {
 		t.Errorf("got %+v", e)
 	}
 	p.Close()
-	for i, got := range append(e.List, &e.Proxy, e.Pointer) {
+	for i, got := range append(e.List, &e.Proxy, e.Pointer, e.Any.(*manager.Proxy)) {
 		if got.Token() != p.Token() {
 			t.Errorf("proxy %d: %v", i, got)
 		}
 		checkUsable(t, got)
 		got.Close()
 	}
-	if err := e.Manager.Close(); err != nil || m.Ping(t.Context()) != nil {
-		t.Errorf("the handle in the message has closed the session: %v", err)
+	for _, ours := range []*manager.Manager{e.Manager, e.Ours.(*manager.Manager)} {
+		if err := ours.Close(); err != nil || ours.Address() != m.Address() || m.Ping(t.Context()) != nil {
+			t.Errorf("the handle in the message has closed the session: %v", err)
+		}
 	}
 }

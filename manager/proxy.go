@@ -16,7 +16,8 @@ import (
 // Proxy refers to nothing.
 //
 // A Proxy may be part of any value that goes to another process: of a process's argument, of a task's argument or result,
-// and of what is stored in a shared object of the same manager. What is decoded there is a proxy of its own.
+// and of what is stored in a shared object of the same manager. What is decoded there is a proxy of its own. In a value of
+// type any, proxies of all types arrive as a *Proxy, which As makes one of its type of.
 //
 // A Proxy is safe for concurrent use.
 type Proxy struct {
@@ -313,6 +314,26 @@ func (p *Proxy) UnmarshalMsg(src []byte) (rest []byte, err error) {
 	err = p.Close()
 	p.handle = newProxy(l, t).handle
 	return rest, err
+}
+
+// As returns a proxy of a type of its own, as As[sync.Lock](p) or As[sync.List[int]](p), for the object that p refers to:
+// for a proxy that came in a value of type any. It is another reference than p, to be closed for itself, and belongs to this
+// process's oldest session with the manager, as what is decoded does: it does not block where p does too, and otherwise no longer
+// than 15 s. The errors are those for a proxy that was closed, or is the zero Proxy, and that of T where the object is of
+// another type.
+func As[T any, P interface {
+	*T
+	UnmarshalMsg(src []byte) (rest []byte, err error)
+}](p *Proxy) (P, error) {
+	encoded, err := p.MarshalMsg(nil)
+	if err != nil {
+		return nil, err
+	}
+	typed := P(new(T))
+	if _, err := typed.UnmarshalMsg(encoded); err != nil {
+		return nil, err
+	}
+	return typed, nil
 }
 
 // encodedGrace is how long an encoded proxy is kept at least: what carries the message takes a reference for it at

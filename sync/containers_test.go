@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -243,6 +244,42 @@ func TestProxiesInContainers(t *testing.T) {
 	if slices.Contains([]int{1}, must(list.Len(ctx))) {
 		t.Error("it was stored all the same")
 	}
+}
+
+// What arrives in a value of type any, wherever it stands, is a proxy that keeps its object and lets it go when it is closed.
+func TestProxiesInAny(t *testing.T) {
+	h := newHost(t)
+	ctx := t.Context()
+	m := h.watch
+	n := must(mpsync.NewNamespace(ctx, m))
+	defer n.Close()
+	v, list := must(mpsync.NewValue(ctx, m, 1)), must(mpsync.NewList[int](ctx, m))
+	check(t, n.Set(ctx, "box", map[string]any{"value": v, "all": []any{v, list, struct{ Inner any }{list}}}))
+	check(t, v.Close())
+	check(t, list.Close())
+	box := must(n.Get(ctx, "box")).(map[string]any)
+	check(t, n.Delete(ctx, "box"))
+	h.until("the proxies in the map keep their objects", func(i *manager.Info) bool { return len(i.Objects) == 3 })
+
+	all := box["all"].([]any)
+	proxies := []*manager.Proxy{
+		box["value"].(*manager.Proxy), all[0].(*manager.Proxy), all[1].(*manager.Proxy), all[2].(map[string]any)["Inner"].(*manager.Proxy),
+	}
+	value := must(manager.As[mpsync.Value[int]](proxies[0]))
+	expect(t, "a value that came in a map", must(value.Get(ctx)), 1)
+	if _, err := manager.As[mpsync.Lock](proxies[2]); err == nil || !strings.Contains(err.Error(), "the proxy is for a List") {
+		t.Errorf("a list as a lock: %v", err)
+	}
+	for _, p := range proxies {
+		check(t, p.Close())
+	}
+	h.until("the list is gone", func(i *manager.Info) bool { return len(i.Objects) == 2 })
+	expect(t, "after the others are closed", must(value.Get(ctx)), 1)
+	if _, err := manager.As[mpsync.Value[int]](proxies[0]); !errors.Is(err, manager.ErrClosed) {
+		t.Errorf("of a closed proxy: %v", err)
+	}
+	check(t, value.Close())
+	h.until("the value is gone", func(i *manager.Info) bool { return len(i.Objects) == 1 })
 }
 
 // What cannot be asked is not so.

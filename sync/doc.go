@@ -57,7 +57,8 @@
 // stored in. Proxies in one another's objects, in a circle, are never collected.
 //
 // Each type has the methods of [manager.Proxy]. Close lets go of a reference; where that is forgotten, the garbage
-// collector does it some time. Clone makes another reference to the same object. (The queues have a Close of their own,
+// collector does it some time. In a value of type any, what arrives is a *manager.Proxy, of which manager.As makes one of its own
+// type. Clone makes another reference to the same object. (The queues have a Close of their own,
 // which ends the queue for everybody: theirs is Proxy.Close.) What is held is released before its lock is closed.
 //
 // # Elements

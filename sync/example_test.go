@@ -335,3 +335,24 @@ func ExampleNamespace() {
 	// 1m0s <nil>
 	// [limit] <nil>
 }
+
+// What arrives where nothing says of which type it is, is a proxy that has to be told.
+func Example_any() {
+	ctx := context.Background()
+	m, end := exampleManager(ctx)
+	defer end()
+
+	shared := must(mpsync.NewNamespace(ctx, m))
+	visits := must(mpsync.NewValue(ctx, m, 7))
+	fmt.Println(shared.Set(ctx, "found", []any{"visits", visits}))
+
+	found := must(shared.Get(ctx, "found")).([]any)
+	proxy := found[1].(*manager.Proxy)
+	defer proxy.Close()
+	value := must(manager.As[mpsync.Value[int]](proxy))
+	defer value.Close()
+	fmt.Println(value.Add(ctx, 1))
+	// Output:
+	// <nil>
+	// 8 <nil>
+}

@@ -26,8 +26,8 @@ func NewNamespace(ctx context.Context, m *manager.Manager, options ...Option) (*
 	return &Namespace{*p}, nil
 }
 
-// Get returns an attribute: an integer as int64 or uint64, a struct as a map, a proxy as a wire.Token. Attr returns them
-// as what they are. The error wraps ErrNotFound if there is none of the name.
+// Get returns an attribute: an integer as int64 or uint64, a struct as a map, a proxy as a *manager.Proxy (see manager.As). Attr
+// returns them as what they are. The error wraps ErrNotFound if there is none of the name.
 func (n *Namespace) Get(ctx context.Context, name string) (any, error) {
 	return Attr[any](n, name).Get(ctx)
 }

@@ -41,7 +41,9 @@ const MaxDepth = 10_000
 // offset, and loses its monotonic reading; a pointer to nil arrives as nil; pointers that were equal are
 // distinct; unexported fields are zero; and a value in a field of type any arrives as one of the types that
 // MessagePack knows: nil, bool, int64 (uint64 when it is larger), float32, float64, complex64, complex128,
-// string, []byte, time.Time, []any, map[string]any (map[any]any when a key is no string) or [Token].
+// string, []byte, time.Time, []any, map[string]any (map[any]any when a key is no string) or, for what travels as a
+// [Token], what the process's [Custodian] makes of it: a *manager.Proxy or *manager.Manager, or the Token itself where
+// there is no custodian.
 type Codec[T any] struct {
 	typ      reflect.Type
 	direct   *directFuncs // nil: the plan is used

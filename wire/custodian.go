@@ -36,6 +36,10 @@ type Custodian interface {
 	// was dispatched, and will not be sent, or has arrived and will not be decoded: their passage is over. It does not
 	// wait for a manager.
 	Release(tokens []Token)
+	// Decode makes a proxy of the token that src begins with, for a value of type any, and returns what follows the token. It is
+	// called by decodings, of which it is one: it may block, and does with the references that have come with the message what
+	// other types of proxies do.
+	Decode(src []byte) (proxy any, rest []byte, err error)
 }
 
 var custodian atomic.Pointer[Custodian]

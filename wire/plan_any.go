@@ -144,6 +144,9 @@ func readAnyExtension(src []byte) (any, []byte, error) {
 	if err != nil {
 		return nil, src, err
 	}
+	if c := custodian.Load(); c != nil && kind == tokenExtension {
+		return (*c).Decode(src)
+	}
 	switch kind {
 	case timeExtension:
 		t, err := readTime(body)

@@ -49,6 +49,10 @@ func (f *fakeCustodian) Adopt(context.Context, []Token) error {
 	return errors.New("gone")
 }
 func (f *fakeCustodian) Release([]Token) { f.calls = append(f.calls, "release") }
+func (f *fakeCustodian) Decode(src []byte) (any, []byte, error) {
+	t, rest, err := ReadToken(src)
+	return t.Passage, rest, err
+}
 
 func TestCustodian(t *testing.T) {
 	ctx, tokens := context.Background(), []Token{{"Lock", "/a", 1, 0}}
@@ -79,6 +83,10 @@ func TestCustodian(t *testing.T) {
 		t.Error("Adopt lost the custodian's error")
 	}
 	Release(tokens)
+	var decoded []any
+	if _, err := DecodeValue(marked, &decoded); err != nil || !cmp.Equal(decoded, []any{int64(1), uint64(7), uint64(7)}) {
+		t.Error(decoded, err)
+	}
 	if diff := cmp.Diff([]string{"hold", "dispatch 2", "adopt", "release"}, f.calls); diff != "" {
 		t.Error(diff)
 	}
