@@ -28,7 +28,7 @@ func runServer(ctx context.Context, child *spawn.Child) error {
 			return errors.Join(err, server.Close())
 		}
 	}
-	if err := server.initialize(s.Initializer, s.Argument); err != nil {
+	if err := server.initialize(&s, func(err error) { child.Leave(errors.Join(err, server.Close())) }); err != nil {
 		return errors.Join(err, server.Close())
 	}
 	if err := child.Hello(server.address.String()); err != nil {

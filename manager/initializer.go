@@ -42,8 +42,8 @@ var initializers = struct {
 // type cannot be encoded.
 //
 // In the manager's process fn gets a session, over which it may create objects; those that nobody else refers to when it
-// returns have to be pinned. Its context ends with the manager, so what it starts may live as long. Its error makes the
-// start fail.
+// returns have to be pinned. Its context ends with the manager, so what it starts may live as long. Its error, a panic or
+// runtime.Goexit makes the start fail.
 func RegisterInitializer[A any](fn func(context.Context, *Manager, A) error) *InitializerFunc[A] {
 	spawn.MustRegister("manager.RegisterInitializer")
 	name, err := spawn.FunctionName(fn)
@@ -69,8 +69,9 @@ func RegisterInitializer[A any](fn func(context.Context, *Manager, A) error) *In
 	return &InitializerFunc[A]{name: name, codec: codec}
 }
 
-// initialize runs the initializer of a server.
-func (s *Server) initialize(name string, argument []byte) error {
+// initialize runs the initializer of a server. One that ends its goroutine, which is the main one, has leave called.
+func (s *Server) initialize(with *setup, leave func(error)) error {
+	name := with.Initializer
 	if name == "" {
 		return nil
 	}
@@ -85,19 +86,26 @@ func (s *Server) initialize(name string, argument []byte) error {
 	if err != nil {
 		return err
 	}
-	err = callInitializer(func() error { return fn(s.ctx, m, argument) })
+	err = callInitializer(func() error { return fn(s.ctx, m, with.Argument) }, func() {
+		leave(fmt.Errorf("manager: initializer %s ended its goroutine by runtime.Goexit", name))
+	})
 	if err != nil {
 		return fmt.Errorf("manager: initializer %s: %w", name, err)
 	}
 	return m.Close()
 }
 
-// callInitializer is the boundary at which panics stop.
-func callInitializer(fn func() error) (err error) {
+// callInitializer is the boundary at which panics stop. It calls exited if fn ends the goroutine.
+func callInitializer(fn func() error, exited func()) (err error) {
+	returned := false
 	defer func() {
 		if recovered := recover(); recovered != nil {
 			err = wire.NewPanicError(recovered)
+		} else if !returned {
+			exited()
 		}
 	}()
-	return fn()
+	err = fn()
+	returned = true
+	return err
 }

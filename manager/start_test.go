@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -68,8 +69,14 @@ func fillBox(ctx context.Context, m *manager.Manager, values []byte) error {
 	if len(values) == 0 {
 		return errEmpty
 	}
+	if values[0] == ends {
+		runtime.Goexit()
+	}
 	return nil
 }
+
+// ends is a value at which fillBox ends its goroutine.
+const ends = 255
 
 func TestStartThatFails(t *testing.T) {
 	before := spawn.ActiveChildren()
@@ -77,6 +84,10 @@ func TestStartThatFails(t *testing.T) {
 	var failed *spawn.StartError
 	if !errors.As(err, &failed) || !errors.Is(err, errEmpty) {
 		t.Errorf("an initializer that fails: %v", err)
+	}
+	_, err = manager.Start(t.Context(), &manager.Options{Initializer: fill.With([]byte{ends})})
+	if !errors.As(err, &failed) || !strings.Contains(err.Error(), "fillBox ended its goroutine by runtime.Goexit") {
+		t.Errorf("an initializer that ends its goroutine: %v", err)
 	}
 	_, err = manager.Start(t.Context(), &manager.Options{
 		Address: "udp:nowhere", Key: []byte{}, Grace: -1, MaxMessage: -1,

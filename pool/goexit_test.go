@@ -2,6 +2,7 @@ package pool_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"runtime"
 	"strings"
@@ -40,6 +41,18 @@ func TestWorkerLeavesInOrderAfterGoexit(t *testing.T) {
 	defer mu.Unlock()
 	if len(exits) != 1 || exits[0].Cause != pool.ExitShutdown || exits[0].ExitCode != 0 || exits[0].Tasks < 7 {
 		t.Errorf("%+v", exits)
+	}
+}
+
+var initEnds = pool.RegisterInitializer(endInitializer)
+
+func endInitializer(context.Context, struct{}) error { runtime.Goexit(); return nil }
+
+// A worker whose initializer ends its goroutine does not start, and says why.
+func TestInitializerThatEndsItsGoroutine(t *testing.T) {
+	_, err := pool.New(t.Context(), &pool.Options{Workers: 1, StartFailures: 2, Initializer: initEnds.With(struct{}{})})
+	if !errors.Is(err, pool.ErrPoolBroken) || !strings.Contains(err.Error(), "endInitializer ended its goroutine by runtime.Goexit") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -65,8 +65,9 @@ func RegisterInitializer[A any](fn func(context.Context, A) error) *InitializerF
 	return &InitializerFunc[A]{name: name, codec: codec}
 }
 
-// initialize runs the initializer that the pool was given, in the worker.
-func initialize(ctx context.Context, s *setup) (err error) {
+// initialize runs the initializer that the pool was given, in the worker. One that ends its goroutine, which is the main one,
+// has leave called.
+func initialize(ctx context.Context, s *setup, leave func(error)) (err error) {
 	if s.Initializer == "" {
 		return nil
 	}
@@ -76,12 +77,17 @@ func initialize(ctx context.Context, s *setup) (err error) {
 	if fn == nil {
 		return fmt.Errorf("pool: initializer %s is not registered in the worker: register it in a package-level variable", s.Initializer)
 	}
+	returned := false
 	defer func() {
 		if value := recover(); value != nil {
 			err = fmt.Errorf("pool: initializer %s: panic: %v\n%s", s.Initializer, value, debug.Stack())
+		} else if !returned {
+			leave(fmt.Errorf("pool: initializer %s ended its goroutine by runtime.Goexit", s.Initializer))
 		}
 	}()
-	if err := fn(ctx, s.Argument); err != nil {
+	err = fn(ctx, s.Argument)
+	returned = true
+	if err != nil {
 		return fmt.Errorf("pool: initializer %s: %w", s.Initializer, err)
 	}
 	return nil

@@ -52,8 +52,8 @@ type Options struct {
 	// workers' memory is looked at.
 	Cgroup string
 
-	// Initializer runs in each worker before its first task; a worker whose initializer fails does not
-	// start. Made by RegisterInitializer.
+	// Initializer runs in each worker before its first task; a worker whose initializer fails, panics or calls runtime.Goexit
+	// does not start. Made by RegisterInitializer.
 	Initializer *Initializer
 
 	// MaxTasksPerChild is after how many tasks a worker is replaced by a fresh one. Default: never.

@@ -77,7 +77,7 @@ func work(ctx context.Context, c *spawn.Child) error {
 			return err
 		}
 	}
-	if err := initialize(ctx, &s); err != nil {
+	if err := initialize(ctx, &s, c.Leave); err != nil {
 		return err
 	}
 	c.Orders = w.obey

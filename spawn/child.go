@@ -31,9 +31,42 @@ func runChild(in *inheritance) {
 	}
 	body, err := child.boot()
 	if err == nil {
-		err = body(child.life.ctx, child)
+		err = child.run(body)
 	}
 	child.Leave(err)
+}
+
+// run runs a role. One that ends its goroutine ends its process: what main has deferred is not meant for a child, which would
+// then hang.
+func (c *Child) run(body func(context.Context, *Child) error) error {
+	returned := false
+	defer func() {
+		if !returned && exiting() {
+			c.Leave(fmt.Errorf("role %s ended its goroutine by runtime.Goexit", self.Role))
+		}
+	}()
+	err := body(c.life.ctx, c)
+	returned = true
+	return err
+}
+
+// exiting reports whether the deferred function that calls it runs because of runtime.Goexit, and not of a panic, which is
+// not to be recovered to find that out: it would be another one when it goes on.
+func exiting() bool {
+	callers := make([]uintptr, 8)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(0, callers)])
+	for {
+		frame, more := frames.Next()
+		switch frame.Function {
+		case "runtime.Goexit":
+			return true
+		case "runtime.gopanic":
+			return false
+		}
+		if !more {
+			return false
+		}
+	}
 }
 
 // gone reports whether an error of a read from the lifeline means that there is nobody at its other end.
@@ -99,9 +132,9 @@ func (l *life) watchLifeline(lifeline *wire.Conn, detached bool) {
 	}
 }
 
-// Leave exits as the child does when its role returns err, and never returns. It is for a role whose goroutine is ended by
-// runtime.Goexit: called by a function that the role has deferred, it keeps that from running what the program's main has
-// deferred, and the child from hanging. It is safe for concurrent use; only the first call counts.
+// Leave exits as the child does when its role returns err, and never returns. A role whose goroutine is ended by
+// runtime.Goexit exits as with an error that says so; one that is to exit otherwise calls Leave in a function that it has
+// deferred. It is safe for concurrent use; only the first call counts.
 //
 // An error before Hello is the parent's to report.
 func (c *Child) Leave(err error) {

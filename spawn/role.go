@@ -43,7 +43,7 @@ func MustRegister(what string) {
 // body runs on the child's main goroutine, with its own thread of the program's start if it locked that. Its context
 // ends when the parent is lost, asks the child to stop, or a SIGINT, SIGTERM or SIGHUP arrives; from then on it has
 // Options.Grace to return, finalizers included. The child exits when body returns: with status 0 after nil, and
-// otherwise as Main does. A panic in body is not recovered.
+// otherwise as Main does. A panic in body is not recovered; runtime.Goexit is an error.
 func RegisterRole(name string, body func(ctx context.Context, c *Child) error) {
 	MustRegister("spawn.RegisterRole")
 	if name == "" || body == nil {

@@ -24,6 +24,7 @@ func init() {
 	spawn.RegisterRole("test/refuse", func(context.Context, *spawn.Child) error {
 		return fmt.Errorf("no such file as I need: %w", os.ErrNotExist)
 	})
+	spawn.RegisterRole("test/goexit-early", func(context.Context, *spawn.Child) error { runtime.Goexit(); return nil })
 	spawn.RegisterRole("test/silent", func(context.Context, *spawn.Child) error { return nil })
 	spawn.RegisterRole("test/hang", func(context.Context, *spawn.Child) error { select {} })
 	spawn.RegisterRole("test/deaf", deaf)
@@ -60,6 +61,8 @@ func exiting(ctx context.Context, c *spawn.Child) error {
 	case "goroutine panic":
 		go func() { panic("the panic") }()
 		select {}
+	case "goexit":
+		runtime.Goexit()
 	case "fatal":
 		noMap()[1] = 1
 	case "abort":

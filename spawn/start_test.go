@@ -122,6 +122,7 @@ func TestExits(t *testing.T) {
 		{how: "status", code: 1, want: "exited with status 1"},
 		{how: "panic", code: 2, want: "panic: the panic", crash: "goroutine "},
 		{how: "goroutine panic", code: 2, want: "panic: the panic", crash: "goroutine "},
+		{how: "goexit", code: 1, want: "ended its goroutine by runtime.Goexit"},
 		{how: "fatal", code: 2, want: "assignment to entry in nil map", crash: "roles_test.go"},
 		{how: "abort", code: -1, signal: syscall.SIGABRT, want: "SIGABRT"},
 		{how: "stderr", code: 3, want: "xxxend"},
@@ -198,6 +199,14 @@ func TestStartErrors(t *testing.T) {
 	t.Run("returned", func(t *testing.T) {
 		_, err := spawn.StartRole(t.Context(), "test/silent", nil, nil, nil)
 		if err == nil || !strings.Contains(err.Error(), "returned before it was ready") {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Run("ended its goroutine", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		_, err := spawn.StartRole(ctx, "test/goexit-early", nil, nil, nil)
+		if err == nil || !strings.Contains(err.Error(), "role test/goexit-early ended its goroutine by runtime.Goexit") {
 			t.Errorf("%v", err)
 		}
 	})
