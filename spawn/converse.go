@@ -14,17 +14,23 @@ import (
 // Parent and child have a few words with each other after the hello, over the pipes that the child was started over: the
 // parent orders, and the child knocks. That is for what is short and rare, and saves a role a connection of its own.
 
-// leastPatience is how long a child has at least to take an order, where its grace is shorter.
-const leastPatience = time.Second
+const (
+	// leastPatience is how long a child has at least to take an order, where its grace is shorter.
+	leastPatience = time.Second
+
+	// secondPatience is how long it has when it has not taken the one before.
+	secondPatience = 10 * time.Millisecond
+)
 
 // errMute is returned where the child's role has not set Child.Orders.
 var errMute = errors.New("spawn: the child's role takes no orders")
 
 // Order sends a short message to the child's role, which has it in Child.Orders. It blocks no longer than a write to an
 // almost empty pipe does, as it is meant for a few messages at a time; when thousands wait in vain for the child to take
-// them, it blocks for the grace period (see Options.Grace), or a second if that is more, and then fails, as do all later ones.
-// It is safe for concurrent use. It returns os.ErrProcessDone once the child is gone, and an error where the role takes no
-// orders.
+// them, it blocks for the grace period (see Options.Grace), or a second if that is more, and then fails with an error that wraps
+// os.ErrDeadlineExceeded. So do later ones, which block for a moment each, until the child, which may have been stopped, takes
+// orders again; those after one of more than 512 bytes of which a part had found room all fail. It is safe for concurrent use.
+// It returns os.ErrProcessDone once the child is gone, and an error where the role takes no orders.
 func (p *Process) Order(message []byte) error {
 	if p.knocks.Load() == nil {
 		return errMute
@@ -35,10 +41,15 @@ func (p *Process) Order(message []byte) error {
 func (p *Process) tell(o *order) error {
 	select {
 	case <-p.started:
-		_ = p.lifeline.NetConn().SetWriteDeadline(time.Now().Add(max(p.grace, leastPatience))) // fails once the child has exited
+		patience := max(p.grace, leastPatience)
+		if p.heedless.Load() {
+			patience = secondPatience
+		}
+		_ = p.lifeline.NetConn().SetWriteDeadline(time.Now().Add(patience)) // fails once the child has exited
 	default: // the deadline is that of its start
 	}
 	err := send(p.lifeline, o)
+	p.heedless.Store(errors.Is(err, os.ErrDeadlineExceeded))
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, os.ErrClosed) {
 		return os.ErrProcessDone
 	}

@@ -184,6 +184,50 @@ func TestOrdersThatNobodyTakes(t *testing.T) {
 	}
 }
 
+// A child that was stopped for longer than its grace takes orders again when it goes on, those before as well as later ones.
+func TestOrdersAfterOneThatWasLate(t *testing.T) {
+	p := begin(t, "test/obey", "", nil)
+	if err := p.SignalTree(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	message, taken := []byte(strings.Repeat("x", 256)), 0
+	for ; ; taken++ {
+		err := p.Order(message)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
+		if err != nil || taken > 1<<10 {
+			t.Fatal(taken, err)
+		}
+	}
+	begun := time.Now()
+	for range 5 {
+		if err := p.Order(message); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatal(err)
+		}
+	}
+	if took := time.Since(begun); took >= spawn.DefaultGrace {
+		t.Errorf("5 orders that were not taken after the first took %v", took)
+	}
+	if err := p.SignalTree(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	for range taken * len(message) {
+		if err := p.AwaitKnock(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Order([]byte("y")); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.AwaitKnock(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Shutdown(t.Context()); err != nil || p.Signal() != 0 || p.ExitCode() != 0 {
+		t.Error(p.Signal(), p.ExitCode(), err)
+	}
+}
+
 // A role that takes no orders cannot be sent any, nor be listened to.
 func TestOrdersToNobody(t *testing.T) {
 	p := begin(t, "test/wait", "", nil)

@@ -27,6 +27,7 @@ type Process struct {
 	address  string                    // written before started is closed
 	knocks   atomic.Pointer[wire.Conn] // nil where the child's role does not knock
 	expected atomic.Bool               // counted in sweeps.expected, or exited
+	heedless atomic.Bool               // has not taken the last order in time
 
 	started    chan struct{} // closed when it is known whether the child got ready
 	identified chan struct{} // closed when identity is set

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -179,8 +180,9 @@ func readError(err error) error {
 // for concurrent use: frames do not mix. It blocks until the network has taken the frame, the connection is closed,
 // or a write deadline of NetConn passes, and does not keep the parts.
 //
-// An error that wraps ErrFrameTooLarge came before a byte was written. After any other the connection is of no more
-// use for writing, and later calls return that error.
+// An error that wraps ErrFrameTooLarge came before a byte was written, and so did one that wraps os.ErrDeadlineExceeded where
+// the network had taken nothing: frames can be written after it. After any other the connection is of no more use for writing, and later calls
+// return that error.
 func (c *Conn) WriteFrame(parts ...[]byte) error {
 	var length int64
 	for _, part := range parts {
@@ -194,20 +196,26 @@ func (c *Conn) WriteFrame(parts ...[]byte) error {
 	if c.broken != nil {
 		return c.broken
 	}
-	if err := c.writeLocked(length, parts); err != nil {
-		c.broken = fmt.Errorf("wire: write: %w", err)
+	written, err := c.writeLocked(length, parts)
+	if err == nil {
+		return nil
 	}
-	return c.broken
+	err = fmt.Errorf("wire: write: %w", err)
+	if written > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		c.broken = err
+	}
+	return err
 }
 
-func (c *Conn) writeLocked(length int64, parts [][]byte) error {
+// writeLocked writes a frame and returns how many bytes of it have gone.
+func (c *Conn) writeLocked(length int64, parts [][]byte) (written int64, err error) {
 	c.scratch = appendFrameHeader(c.scratch[:0], length)
 	if length <= smallFrame {
 		for _, part := range parts {
 			c.scratch = append(c.scratch, part...)
 		}
-		_, err := c.conn.Write(c.scratch)
-		return err
+		n, err := c.conn.Write(c.scratch)
+		return int64(n), err
 	}
 	vector := append(c.parts[:0], c.scratch)
 	for _, part := range parts {
@@ -216,9 +224,9 @@ func (c *Conn) writeLocked(length int64, parts [][]byte) error {
 		}
 	}
 	c.parts = vector
-	_, err := vector.WriteTo(c.conn)
+	written, err = vector.WriteTo(c.conn)
 	clear(c.parts) // of what belongs to the caller
-	return err
+	return written, err
 }
 
 // writeFrames writes frames that are complete with their headers.

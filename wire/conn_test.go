@@ -6,10 +6,12 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
 	"testing/iotest"
+	"time"
 )
 
 // connPair returns the two ends of a Unix socket pair in memory of the kernel.
@@ -169,6 +171,52 @@ func TestReadFrameReusesItsBuffer(t *testing.T) {
 	got, err := far.ReadFrame(buf)
 	if err != nil || string(got) != "hello" || &got[0] != &buf[0] {
 		t.Errorf("%q %v", got, err)
+	}
+}
+
+// A deadline that passes before anything of a frame has gone harms no later one, and one within a frame does.
+func TestFramesAfterADeadline(t *testing.T) {
+	ours, theirs := net.Pipe()
+	near, far := NewConn(ours, 0), NewConn(theirs, 0)
+	defer near.Close()
+	defer far.Close()
+	deadline := func(d time.Time) error { return ours.SetWriteDeadline(d) }
+	if err := deadline(time.Unix(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if err := near.WriteFrame([]byte("nobody reads it")); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	if err := deadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	written := make(chan error, 1)
+	go func() {
+		err := near.WriteFrame([]byte("hello"))
+		if err != nil {
+			near.Close() // or it would be waited for
+		}
+		written <- err
+	}()
+	if got, err := far.ReadFrame(nil); err != nil || string(got) != "hello" {
+		t.Fatal(string(got), err)
+	}
+	if err := <-written; err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan error, 1)
+	go func() {
+		_, err := io.ReadFull(theirs, make([]byte, 6))
+		read <- errors.Join(err, deadline(time.Unix(1, 0)))
+	}()
+	if err := near.WriteFrame([]byte("a part of it is read")); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	if err := errors.Join(<-read, deadline(time.Time{})); err != nil {
+		t.Fatal(err)
+	}
+	if err := near.WriteFrame([]byte("x")); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("after a part of a frame: %v", err)
 	}
 }
 
