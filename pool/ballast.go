@@ -12,10 +12,11 @@ import (
 // A ballast has a worker's garbage collector wait until there is something to collect: the heap of most workers is small, and a
 // few large payloads would have it called each time, which costs more than copying them, with the memory that it gives back to the
 // system only to get it again for the next. The ballast is never touched, so it takes no memory, but as much garbage gathers. When the
-// worker has been idle for a while, it is dropped, and the garbage given back. Where memory is limited, the heap is large, or the
-// collector is off, there is none.
+// worker has been idle for a while, it is dropped, and the garbage given back. Where Go's memory is limited, the heap is large, or the
+// collector is off, there is none, and only a small part of what a container allows.
 type ballast struct {
-	idle func() bool // whether the worker has nothing to do
+	idle    func() bool  // whether the worker has nothing to do
+	allowed func() int64 // how many bytes of memory there may be, for all workers and others
 
 	mu    stdsync.Mutex    // guards the fields below
 	held  *strings.Builder // whose memory is not cleared
@@ -29,17 +30,23 @@ type ballast struct {
 const (
 	ballastMost  = 2 * arenaHalf
 	ballastLeast = ballastMost / 4
+
+	// ballastShare is what part of the memory that a container allows may be ballast of a worker: it has others beside it.
+	ballastShare = 16
 )
 
 // use is called for each large payload, and told whether others follow.
 func (b *ballast) use(more bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.used = clock()
 	size := ballastLeast
 	if more {
 		size = ballastMost
 	}
+	if size = int(min(int64(size), b.allowed()/ballastShare)); size < ballastLeast {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used = clock()
 	if b.held != nil && b.held.Cap() >= size || debug.SetMemoryLimit(-1) != math.MaxInt64 {
 		return
 	}

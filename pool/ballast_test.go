@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"math"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
@@ -16,11 +17,38 @@ func withSmallHeap(t *testing.T) {
 	}
 }
 
+func unlimited() int64 { return math.MaxInt64 }
+
+// In a small container it is smaller, or there is none.
+func TestBallastInAContainer(t *testing.T) {
+	withSmallHeap(t)
+	for _, c := range []struct {
+		allowed     int64
+		least, most int
+	}{
+		{ballastShare*ballastLeast - 1, 0, 0},
+		{ballastShare * ballastLeast, ballastLeast, 2*ballastLeast - 1},
+		{2 * ballastShare * ballastLeast, 2 * ballastLeast, 3*ballastLeast - 1},
+		{ballastShare * ballastMost, ballastMost, 2 * ballastMost},
+	} {
+		b := &ballast{idle: func() bool { return true }, allowed: func() int64 { return c.allowed }}
+		b.use(true)
+		size := 0
+		if b.held != nil {
+			b.timer.Stop()
+			size = b.held.Cap()
+		}
+		if size < c.least || size > c.most {
+			t.Errorf("%d bytes of ballast where %d are allowed", size, c.allowed)
+		}
+	}
+}
+
 // A ballast stays while there are large payloads, or something else to do, and goes when the worker has been idle for a while.
 func TestBallastIsDroppedWhenIdle(t *testing.T) {
 	withSmallHeap(t)
 	var idle atomic.Bool
-	b := &ballast{idle: idle.Load}
+	b := &ballast{idle: idle.Load, allowed: unlimited}
 	for _, more := range []bool{false, true, false} {
 		before := b.held
 		b.use(more)
@@ -54,7 +82,7 @@ func TestBallastIsDroppedWhenIdle(t *testing.T) {
 // Where memory is limited there is none.
 func TestNoBallastWhereMemoryIsLimited(t *testing.T) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(1 << 40))
-	b := &ballast{idle: func() bool { return true }}
+	b := &ballast{idle: func() bool { return true }, allowed: unlimited}
 	if b.use(true); b.held != nil || b.armed {
 		t.Error("there is one")
 	}
@@ -64,7 +92,7 @@ func TestNoBallastWhereMemoryIsLimited(t *testing.T) {
 func TestNoBallastWhereItIsOfNoUse(t *testing.T) {
 	withSmallHeap(t)
 	defer runtime.GC() // for those to come
-	b := &ballast{idle: func() bool { return true }}
+	b := &ballast{idle: func() bool { return true }, allowed: unlimited}
 	percent := debug.SetGCPercent(-1)
 	if b.use(true); b.held != nil {
 		t.Error("there is one where the collector is off")

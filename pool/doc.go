@@ -67,7 +67,8 @@
 //
 // A worker whose tasks have arguments of some hundred KiB and more lets up to 64 MiB of garbage gather while they follow upon one
 // another, and 16 MiB while they come one at a time, and gives that back when it has been idle for a second. Where its memory is
-// limited, by Options.MaxMemory, MemoryLimit or GOMEMLIMIT, it gathers none on purpose. Memory that both ends share for such
+// limited, by Options.MaxMemory, MemoryLimit or GOMEMLIMIT, it gathers none on purpose, and in a container no more than a sixteenth
+// of the memory that this is allowed (by its cgroups): none below 256 MiB. Memory that both ends share for such
 // payloads is 64 MiB for each worker at most, as far as it is used.
 //
 // # Errors

@@ -113,7 +113,7 @@ func newWorker(ctx context.Context, files []*os.File, largest int64) (*worker, e
 	}
 	w := &worker{
 		linger:  lingering,
-		ballast: ballast{idle: func() bool { return s.word(wordWorkerSleeps).Load() == 1 }},
+		ballast: ballast{idle: func() bool { return s.word(wordWorkerSleeps).Load() == 1 }, allowed: memoryAllowed},
 		ctx:     ctx, shared: s, arena: large, largest: largest,
 		tasks:   ringReader{ring: s.tasks(), tail: s.word(wordTaskTail), head: s.word(wordTaskHead)},
 		results: ringWriter{ring: s.results(), tail: s.word(wordResultTail), head: s.word(wordResultHead)},
