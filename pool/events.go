@@ -34,12 +34,16 @@ type WorkerEvent struct {
 	Signal   syscall.Signal // of WorkerExited: the signal that ended it, or 0
 	Tasks    uint64         // of WorkerExited: how many tasks it has ended
 	Err      error          // of WorkerExited: what was wrong, where it did not start, or broke a rule or limit
+	Dropped  uint64         // how many events right before this one are not told, because too many waited
 }
+
+// mostEvents is how many events wait for OnWorker at most: those of some minutes in which workers are replaced all the time.
+const mostEvents = 1 << 13
 
 // events are on their way to Options.OnWorker.
 type events struct {
 	mu      stdsync.Mutex // guards the fields below
-	waiting []WorkerEvent
+	waiting deque[WorkerEvent]
 	telling bool
 }
 
@@ -51,7 +55,11 @@ func (p *Pool) tell(e WorkerEvent) {
 	e.Time = time.Now()
 	p.events.mu.Lock()
 	defer p.events.mu.Unlock()
-	p.events.waiting = append(p.events.waiting, e)
+	if p.events.waiting.len() == mostEvents {
+		dropped := p.events.waiting.popFront()
+		p.events.waiting.at(0).Dropped += dropped.Dropped + 1
+	}
+	p.events.waiting.pushBack(e)
 	if !p.events.telling {
 		p.events.telling = true
 		p.callback(p.tellAll)
@@ -62,16 +70,14 @@ func (p *Pool) tell(e WorkerEvent) {
 func (p *Pool) tellAll() {
 	for {
 		p.events.mu.Lock()
-		waiting := p.events.waiting
-		p.events.waiting = nil
-		p.events.telling = len(waiting) > 0
-		p.events.mu.Unlock()
-		if len(waiting) == 0 {
+		if p.events.waiting.len() == 0 {
+			p.events.telling = false
+			p.events.mu.Unlock()
 			return
 		}
-		for _, e := range waiting {
-			p.options.OnWorker(e)
-		}
+		e := p.events.waiting.popFront()
+		p.events.mu.Unlock()
+		p.options.OnWorker(e)
 	}
 }
 

@@ -203,6 +203,36 @@ func TestSlowOnWorkerStallsNothing(t *testing.T) {
 	if err := p.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatal(err)
 	}
+	p.Close() // after Shutdown it does nothing
+}
+
+// Whoever waits for no longer than a context does so also where OnWorker never returns and the pool has to be ended.
+func TestContextsEndInSpiteOfOnWorker(t *testing.T) {
+	release := make(chan struct{})
+	defer close(release)
+	o := &pool.Options{Workers: 1, Grace: 20 * time.Millisecond, OnWorker: func(pool.WorkerEvent) { <-release }}
+	p, err := pool.New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	endless, err := ignores.ApplyAsync(t.Context(), p, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := p.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "a callback has not returned") {
+		t.Error(err)
+	}
+	if _, err := get(t, endless); !errors.Is(err, pool.ErrClosed) {
+		t.Error(err)
+	}
+	p.Close()
+
+	o.Initializer = initHangs.With(struct{}{})
+	if _, err := pool.New(ctx, o); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
 }
 
 // What is logged names the worker, its process, the task and the attempt, in the group that forwarded records have too, and

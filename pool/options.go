@@ -117,8 +117,9 @@ type Options struct {
 	// OnWorker is told of each worker when its process is about to be started, when it is ready for tasks, and when it has exited, with the
 	// cause. It is called by one goroutine of the pool's own, never twice at once, with the events of each worker in their
 	// order and no lock held; the exit of a worker may come after the start of its successor. A slow OnWorker delays
-	// nothing but later events, which wait in memory without a bound: there are few for each start of a process. Shutdown and
-	// Close wait for it, as for other callbacks, so it must not call them. It must not panic. Default: nobody is told.
+	// nothing but later events, of which 8,192 wait; of more the oldest are dropped, as the next one says. Shutdown and Close wait for
+	// it, as for other callbacks, so it must not call them; if it never returns, Close does not either, and Shutdown only when its
+	// context has ended. It must not panic. Default: nobody is told.
 	OnWorker func(WorkerEvent)
 
 	// Logger receives what happens to workers and makes tasks end or begin again. Each record has a group of attributes, "worker",

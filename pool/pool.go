@@ -55,6 +55,7 @@ type Pool struct {
 	processes  int           // of workers, from before their start to their exit
 	feeders    int           // Maps and Iterators that still submit
 	callbacks  int           // callbacks that run
+	unawaited  bool          // they were waited for in vain
 	calledBack *stdsync.Cond // one has returned
 	outcomes   [outcomeKinds]uint64
 	submitted  uint64
@@ -102,7 +103,10 @@ func New(ctx context.Context, o *Options) (*Pool, error) {
 	}
 	p.calledBack = stdsync.NewCond(&p.mu)
 	p.lifetime, p.stop = context.WithCancelCause(context.Background())
-	p.finalizer = finalize.Register(finalize.PriorityPool, func(context.Context) error { return p.terminate(ErrClosed) })
+	p.finalizer = finalize.Register(finalize.PriorityPool, func(ctx context.Context) error {
+		p.terminate(ErrClosed)
+		return p.awaitCallbacks(ctx)
+	})
 	p.announceMemory()
 	p.start()
 	select {
@@ -113,7 +117,7 @@ func New(ctx context.Context, o *Options) (*Pool, error) {
 	case <-ctx.Done():
 		err = fmt.Errorf("pool: no worker was ready in time: %w", context.Cause(ctx))
 	}
-	return nil, errors.Join(err, p.Close())
+	return nil, errors.Join(err, p.cutShort())
 }
 
 // start has seats filled, until the pool ends.
@@ -139,8 +143,9 @@ func (p *Pool) start() {
 
 // Shutdown ends the pool in good order: no new tasks are taken, those submitted are run, the inputs of Maps
 // and Iterators are read to their end, and the workers leave. When ctx ends first, what is left is ended as
-// by Close, and the error wraps the context's cause. It blocks until no process of the pool is left. The error of a
-// pool that broke wraps ErrPoolBroken. It may be called more than once and from any goroutine.
+// by Close, and the error wraps the context's cause. It blocks until no process of the pool is left and every callback has
+// returned; one that has not when ctx ends, or Options.Grace after what was left then was ended, is left alone, and told of in
+// the error. The error of a pool that broke wraps ErrPoolBroken. It may be called more than once and from any goroutine.
 func (p *Pool) Shutdown(ctx context.Context) error {
 	p.mu.Lock()
 	if p.state == open {
@@ -158,27 +163,57 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 	case <-p.ended:
 		return p.finish(ctx)
 	case <-ctx.Done():
-		return errors.Join(fmt.Errorf("pool: shutdown was cut short: %w", context.Cause(ctx)), p.Close())
+		return errors.Join(fmt.Errorf("pool: shutdown was cut short: %w", context.Cause(ctx)), p.cutShort())
 	}
+}
+
+// cutShort ends the pool at once, for somebody who does not wait for callbacks without an end.
+func (p *Pool) cutShort() error {
+	p.terminate(ErrClosed)
+	ctx, cancel := context.WithTimeout(context.Background(), p.options.Grace)
+	defer cancel()
+	return p.awaitCallbacks(ctx)
 }
 
 // Close ends the pool at once: tasks that wait fail with ErrClosed, running ones are cancelled and, as
 // Options.Grace says, ended with their workers. It blocks until no process of the pool is left and every callback
-// has returned. After Shutdown it does nothing. It always returns nil, and may be called more than once and from
-// any goroutine.
-func (p *Pool) Close() error { return p.terminate(ErrClosed) }
+// has returned: give Shutdown a context with an end where one may not. After Shutdown it does nothing. It always returns nil,
+// and may be called more than once and from any goroutine.
+func (p *Pool) Close() error {
+	p.terminate(ErrClosed)
+	p.mu.Lock()
+	unawaited := p.unawaited
+	p.mu.Unlock()
+	if !unawaited {
+		_ = p.awaitCallbacks(context.Background())
+	}
+	return nil // a pool that broke has told so to those who used it
+}
 
-func (p *Pool) terminate(reason error) error {
+// terminate ends the pool but for its callbacks.
+func (p *Pool) terminate(reason error) {
 	p.abandon(reason)
 	p.stop(reason)
 	<-p.ended
-	_ = p.finish(context.Background()) // a pool that broke has told so to those who used it
+	p.finalizer.Cancel()
+}
+
+// finish waits for callbacks when the pool has ended, and withdraws it from the finalizers.
+func (p *Pool) finish(ctx context.Context) error {
+	p.finalizer.Cancel()
+	if err := p.awaitCallbacks(ctx); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if errors.Is(p.reason, ErrPoolBroken) {
+		return p.reason
+	}
 	return nil
 }
 
-// finish waits for callbacks and withdraws the pool from the finalizers.
-func (p *Pool) finish(ctx context.Context) error {
-	p.finalizer.Cancel()
+// awaitCallbacks waits until every callback has returned, or ctx ends.
+func (p *Pool) awaitCallbacks(ctx context.Context) error {
 	unwatch := context.AfterFunc(ctx, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -190,11 +225,9 @@ func (p *Pool) finish(ctx context.Context) error {
 	for p.callbacks > 0 && ctx.Err() == nil {
 		p.calledBack.Wait()
 	}
-	switch {
-	case p.callbacks > 0:
+	if p.callbacks > 0 {
+		p.unawaited = true
 		return fmt.Errorf("pool: a callback has not returned: %w", context.Cause(ctx))
-	case errors.Is(p.reason, ErrPoolBroken):
-		return p.reason
 	}
 	return nil
 }
