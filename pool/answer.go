@@ -85,6 +85,7 @@ func (w *worker) awaitRoom(wait time.Duration) (time.Duration, error) {
 // await returns when there may be a task, or with false when the worker is to end. It looks for a while before
 // it sleeps, if that has been worth it lately.
 func (w *worker) await() bool {
+	w.endStint()
 	ready := func() bool { return !w.tasks.empty() || w.stopping.Load() }
 	if w.patience.Await(ready) || w.bulky && w.linger.Await(ready) {
 		return true
@@ -102,6 +103,7 @@ func (w *worker) await() bool {
 	leave()
 	w.patience.Woke()
 	w.linger.Woke()
+	w.stint.woken = true
 	if len(frame) > 0 {
 		w.early = frame
 	}

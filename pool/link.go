@@ -27,11 +27,13 @@ type link struct {
 	data       *wire.Conn    // doorbells (empty frames) and large payloads, both ways
 	moved      *meter        // counts the bytes of data
 	patience   time.Duration // how long the worker may make no progress without running a task
-	results    ringReader    // read by serve alone, as are the seven below
+	results    ringReader    // read by serve alone, as are the nine below
 	scratch    []byte
 	answers    []answer
 	verdicts   []verdict
 	napped     bool              // since results were taken last
+	lapse      int64             // for how long it is kept from looking, lately
+	paced      uint64            // ended when paceLocked looked last
 	packed     []byte            // results of runs
 	held       []verdict         // of tasks that may be run again, once nothing is left of the worker
 	early      []byte            // a large payload that came before its record was looked at
@@ -61,6 +63,7 @@ type link struct {
 	flight       deque[flying] // tasks in the ring or begun, in order
 	base         uint64        // sequence number of the first of them
 	target       int           // how many tasks may be in flight
+	usual        int           // how many a link may send ahead that is not kept from looking
 	aloft        int           // tasks in flight, with those in runs that have not ended
 	runs         [runBlocks]sentRun
 	runsPlaced   uint32 // how many runs were taken from the queue, were sent, and are over
@@ -116,7 +119,7 @@ type placement struct {
 
 func newLink(p *Pool, process *spawn.Process, s *shared, a *arena, data *os.File) (*link, error) {
 	l := &link{
-		pool: p, process: process, shared: s, arena: a, target: 1, patience: max(p.options.Grace, stallTime), linger: lingering,
+		pool: p, process: process, shared: s, arena: a, target: 1, usual: 1, patience: max(p.options.Grace, stallTime), linger: lingering,
 		taken: make(chan struct{}), vacated: make(chan struct{}),
 		tasks:   ringWriter{ring: s.tasks(), tail: s.word(wordTaskTail), head: s.word(wordTaskHead)},
 		results: ringReader{ring: s.results(), tail: s.word(wordResultTail), head: s.word(wordResultHead)},
@@ -252,6 +255,9 @@ func (l *link) stream(arg []byte) {
 func (p *Pool) take(l *link, room, spare int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if l.target > l.usual {
+		room = p.roomLocked(l, room)
+	}
 	for p.queue.len() > 0 && l.flight.len()+len(l.placed) < maxAhead {
 		if p.queue.at(0).job.withdrawn {
 			p.popLocked()

@@ -65,7 +65,7 @@ func (l *link) blameIfBroken(err error) {
 // longer than that call.
 func (l *link) wait(taken int) bool {
 	bulky := l.large != l.largeSeen
-	l.largeSeen = l.large
+	l.largeSeen, l.napped = l.large, false
 	switch {
 	case bulky && l.busy() && l.linger.Await(func() bool { return !l.results.empty() }):
 		return true
@@ -263,7 +263,9 @@ func (l *link) match() (n int, err error) {
 	before := l.ended
 	defer func() {
 		n = int(l.ended - before)
-		l.paceLocked(n)
+		if !l.ripeLocked() { // or there is more to come of this look
+			l.paceLocked()
+		}
 		if l.flight.len() > 0 {
 			l.armLocked(tickEvery)
 		}
@@ -326,40 +328,6 @@ func (l *link) judgeLocked(sequence uint64, t task, a answer) outcome {
 		return failure(t.job, a.payload)
 	}
 	return outcome{kind: Failed, err: fmt.Errorf("pool: the worker answered with an unknown kind %d", a.kind)}
-}
-
-// aheadTime is how much work a link sends ahead: enough that a worker never waits for the next task, little
-// enough that nothing waits long behind another.
-const (
-	aheadTime  = int64(time.Millisecond)
-	mostAhead  = 1 << 13 // tasks that are so short that it is less than that
-	shortTask  = int64(10 * time.Microsecond)
-	timedBelow = 16 // links that send less than this ahead have their tasks' beginnings written down
-)
-
-// paceLocked adapts how many tasks may be in flight to how long they take: it doubles at the most, and falls
-// to one at once when a task takes longer than aheadTime. The wake of a worker that slept is no task's time; and when many
-// short tasks seem to take longer than those before, the worker has most likely waited for a processor.
-func (l *link) paceLocked(ended int) {
-	now := clock()
-	if ended > 0 {
-		if l.fresh {
-			l.since, l.fresh = l.claimedAtLocked(), false
-		}
-		each := max(1, (now-l.since)/int64(ended))
-		before := l.target
-		least := int64(1)
-		if each < shortTask {
-			least = int64(l.target / 4)
-		}
-		ahead := aheadTime / each
-		if l.napped && l.aloft == 0 {
-			ahead = mostAhead // that all were done when the nap was over says little of how long they take
-		}
-		l.target = int(max(1, least, min(ahead, 2*int64(l.target), mostAhead)))
-		l.pool.ahead.Add(int64(l.target - before))
-	}
-	l.since, l.napped = now, false
 }
 
 // conclude counts outcomes and hands them to their jobs.

@@ -208,9 +208,9 @@ func (l *link) harvest() (int, error) {
 	}
 	n := int(l.ended - before)
 	if n > 0 {
-		l.paceLocked(n)
 		l.armLocked(tickEvery)
 	}
+	l.paceLocked()
 	l.mu.Unlock()
 	l.pool.settle(l.verdicts)
 	clear(l.verdicts)

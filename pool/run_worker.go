@@ -50,7 +50,7 @@ func (w *worker) takeRun(r record) error {
 	b.seen = runWord(b.word.Load())
 	w.sequence++
 	w.current.Store(b.context) // before a claim, so that whoever sees that can cancel
-	w.shared.word(wordClaimedAt).Store(uint64(clock()))
+	w.noteClaim()
 	w.batch = b
 	return w.resume()
 }
@@ -62,6 +62,7 @@ func (w *worker) resume() error {
 		b.entry.runAll(b) // returns early after a panic
 	}
 	w.batch = nil
+	w.stint.tasks += uint64(b.seen.begun())
 	w.tasks.release(b.record)
 	b.context.end()
 	if b.fault != nil || w.stopping.Load() && b.spill == nil && b.seen.begun() < b.seen.end() {

@@ -7,22 +7,26 @@ import (
 	"unsafe"
 )
 
-// The memory that a link shares with its worker: words in a cache line each, a word per task under way, and
-// two rings, of tasks to the worker and of results to the link.
+// The memory that a link shares with its worker: words in a cache line each, or with others that are written together, a word
+// per task under way, and two rings, of tasks to the worker and of results to the link.
 const (
-	wordTaskTail     = 0 * 64  // link: tasks published
-	wordTaskHead     = 1 * 64  // worker: tasks done with
-	wordResultTail   = 2 * 64  // worker: results published
-	wordResultHead   = 3 * 64  // link: results taken
-	wordWorkerSleeps = 4 * 64  // 1 while the worker waits for a doorbell
-	wordLinkSleeps   = 5 * 64  // 1 while the link waits for a doorbell
-	wordClaimedAt    = 6 * 64  // worker: when it claimed its task, monotonic nanoseconds
-	wordLargeTaken   = 7 * 64  // link: results taken from the arena
-	wordLinkRuns     = 8 * 64  // link: which processor it was on when it sent the last large payload; see apart
-	linkGoesOn       = 1 << 63 // flag of that: it has something to do before this payload's result comes
-	wordReports      = 12 * 64 // worker: how many reports of progress it has made; see progress.go for where they are
-	wordWantReport   = 13 * 64 // 1 while the link waits to be told of one
-	wordKnocking     = 14 * 64 // 1 while a knock is on its way
+	wordTaskTail     = 0 * 64    // link: tasks published
+	wordTaskHead     = 1 * 64    // worker: tasks done with
+	wordResultTail   = 2 * 64    // worker: results published
+	wordResultHead   = 3 * 64    // link: results taken
+	wordWorkerSleeps = 4 * 64    // 1 while the worker waits for a doorbell
+	wordLinkSleeps   = 5 * 64    // 1 while the link waits for a doorbell
+	wordClaimedAt    = 6 * 64    // worker: when it claimed its task, monotonic nanoseconds
+	wordStintBegun   = 6*64 + 8  // worker: when it began its stint, on the same clock; 0 if it cannot tell; see stint
+	wordStintOver    = 6*64 + 16 // worker: when the last one was over
+	wordStintTasks   = 6*64 + 24 // worker: how many tasks ended in it
+	wordStintEnded   = 6*64 + 32 // worker: how many had ended by then in all; written last
+	wordLargeTaken   = 7 * 64    // link: results taken from the arena
+	wordLinkRuns     = 8 * 64    // link: which processor it was on when it sent the last large payload; see apart
+	linkGoesOn       = 1 << 63   // flag of that: it has something to do before this payload's result comes
+	wordReports      = 12 * 64   // worker: how many reports of progress it has made; see progress.go for where they are
+	wordWantReport   = 13 * 64   // 1 while the link waits to be told of one
+	wordKnocking     = 14 * 64   // 1 while a knock is on its way
 	slotsAt          = 4096
 	slotCount        = 1 << 12
 	ringBytes        = 256 << 10

@@ -47,6 +47,7 @@ type worker struct {
 	litter   litter
 	running  int    // while user code runs in loop's goroutine: the size of its record, else 0
 	batch    *batch // the run that is under way, if one is
+	stint    stint
 
 	reports reports
 
@@ -277,9 +278,10 @@ func (w *worker) take(r record) error {
 		w.tasks.release(r.size)
 		return w.answer(nil, resultRecalled)
 	}
-	if r.meta&flagTimed != 0 {
-		w.shared.word(wordClaimedAt).Store(uint64(clock()))
+	if r.meta&flagTimed != 0 || w.stint.woken {
+		w.noteClaim()
 	}
+	w.stint.tasks++
 	if deadline > 0 {
 		c.deadline = time.Now().Add(deadline)
 	}
