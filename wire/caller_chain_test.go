@@ -297,6 +297,40 @@ func TestNothingIsLeftGathered(t *testing.T) {
 	}
 }
 
+// However the end of gathering and a write meet, one of them publishes what was written.
+func TestGatheringEndsWhileOthersWrite(t *testing.T) {
+	memory, file, err := newMemory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer memory.release()
+	defer file.Close()
+	l, far := newLane(memory.lane, true), newLane(memory.lane, false)
+	l.outward = true
+	var c Conn
+	c.share(l)
+	for round := range 20_000 {
+		c.gather(true)
+		var writers sync.WaitGroup
+		for range 2 {
+			writers.Go(func() { c.publishFrame([]byte("x"), nil) })
+		}
+		if round%2 == 0 {
+			runtime.Gosched()
+		}
+		c.gather(false)
+		writers.Wait()
+		if l.pending != 0 || l.out.tail.Load() != l.out.position {
+			t.Fatalf("round %d: %d frames are in the ring that nobody publishes", round, l.pending)
+		}
+		for !far.in.empty() {
+			if _, _, err := far.in.next(nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 // Slow chains are given up for some time, and one alone is not.
 func TestSlowChainsAreGivenUp(t *testing.T) {
 	c := &Caller{}

@@ -101,7 +101,7 @@ func (c *Conn) publishFrame(header, payload []byte) bool {
 	published := c.publishFrameLocked(l, header, payload)
 	pending := l.pending != 0
 	c.writeMu.Unlock()
-	if pending && !l.gathers.Load() {
+	if pending {
 		c.publishPending(l)
 	}
 	return published
@@ -142,10 +142,13 @@ func (c *Conn) gather(on bool) {
 	}
 }
 
-// publishPending publishes what was gathered, when that is over. Who writes meanwhile does it instead: publishFrame looks once
+// publishPending publishes what was gathered, if that is over. Who writes meanwhile does it instead: publishFrame looks once
 // it has unlocked, and every other write publishes what is in front of it.
+//
+// A TryLock that fails is but a load that has no order: some processors do it before what gather has stored can be seen, and
+// then whoever had the lock may miss that. With an atomic load in between they do not.
 func (c *Conn) publishPending(l *lane) {
-	if !c.writeMu.TryLock() {
+	if l.gathers.Load() || !c.writeMu.TryLock() {
 		return
 	}
 	if l.pending != 0 && c.lane.Load() == l {
