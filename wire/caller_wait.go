@@ -147,6 +147,7 @@ func (c *Caller) reuse(p *pending, looked bool) {
 		p.progress.Store(0)
 	}
 	c.mu.Lock()
+	p.watch = nil // which has the context
 	if len(c.free) < mostFree {
 		c.free = append(c.free, p)
 	}

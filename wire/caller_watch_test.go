@@ -118,3 +118,32 @@ func TestOneContextIsWatched(t *testing.T) {
 		t.Errorf("%d after Close", second.watchers())
 	}
 }
+
+// What is kept for the calls to come keeps nothing of those that are over.
+func TestNothingIsKeptOfCallsThatAreOver(t *testing.T) {
+	s := dialled(t, nil, nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	const n = 10
+	var callers sync.WaitGroup
+	for range n {
+		callers.Go(func() {
+			for range 100 {
+				if _, err := s.Call(ctx, 0, "echo", []byte("x")); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	callers.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.free) == 0 || len(s.free) > n {
+		t.Errorf("%d are kept", len(s.free))
+	}
+	for _, p := range s.free {
+		if p.watch != nil || p.reply.Payload != nil || len(p.notices) != 0 {
+			t.Errorf("%+v", p)
+		}
+	}
+}
