@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"math"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -280,6 +281,30 @@ func TestProxiesInAny(t *testing.T) {
 	}
 	check(t, value.Close())
 	h.until("the value is gone", func(i *manager.Info) bool { return len(i.Objects) == 1 })
+}
+
+// What is deleted is let go of at once, and need not be decoded for that.
+func TestDeletedProxies(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // which would close what was decoded
+	h := newHost(t)
+	ctx := t.Context()
+	m := h.watch
+	n, d := must(mpsync.NewNamespace(ctx, m)), must(mpsync.NewDict[string, any](ctx, m))
+	defer n.Close()
+	defer d.Close()
+	v := must(mpsync.NewValue(ctx, m, 1))
+	box := []any{v, map[[1]int]bool{{1}: true}, v} // which is no value of type any, because of the key
+	check(t, n.Set(ctx, "box", box))
+	check(t, d.Set(ctx, "box", box))
+	check(t, v.Close())
+	check(t, n.Delete(ctx, "box"))
+	check(t, d.Delete(ctx, "box"))
+	h.until("the value is gone", func(i *manager.Info) bool { return len(i.Objects) == 2 })
+	for _, err := range []error{n.Delete(ctx, "box"), d.Delete(ctx, "box")} {
+		if !errors.Is(err, mpsync.ErrNotFound) {
+			t.Error(err)
+		}
+	}
 }
 
 // What cannot be asked is not so.

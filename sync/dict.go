@@ -116,11 +116,7 @@ func (d *Dict[K, V]) Modify(ctx context.Context, key K, change func(value V, fou
 
 // Delete takes out a key. The error wraps ErrNotFound if it is not there.
 func (d *Dict[K, V]) Delete(ctx context.Context, key K) error {
-	_, found, err := d.one(ctx, &d.Proxy, "Pop", key)
-	if err == nil && !found {
-		err = ErrNotFound
-	}
-	return failed(typeDict, "Delete", err)
+	return failed(typeDict, "Delete", d.delete(ctx, &d.Proxy, key))
 }
 
 // Pop takes out a key and returns its value, and whether there was one.

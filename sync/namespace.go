@@ -141,12 +141,9 @@ func (a *Attribute[T]) Add(ctx context.Context, delta T) (sum T, err error) {
 
 // Delete takes the attribute out. The error wraps ErrNotFound if it is not there.
 func (a *Attribute[T]) Delete(ctx context.Context) error {
-	found, err := false, a.fault
+	err := a.fault
 	if err == nil {
-		_, found, err = a.table.one(ctx, &a.namespace.Proxy, "Pop", a.name)
-	}
-	if err == nil && !found {
-		err = ErrNotFound
+		err = a.table.delete(ctx, &a.namespace.Proxy, a.name)
 	}
 	return a.failed("Delete", err)
 }

@@ -42,6 +42,19 @@ func (t *table[K, V]) one(ctx context.Context, p *manager.Proxy, method string, 
 	return t.maybe(ctx, p, method, argument)
 }
 
+// delete takes out a key. The error wraps ErrNotFound if it is not there.
+func (t *table[K, V]) delete(ctx context.Context, p *manager.Proxy, key K) error {
+	argument, err := t.keys.encode(nil, key)
+	if err != nil {
+		return err
+	}
+	found, err := askBool(ctx, p, "Delete", argument)
+	if err == nil && !found {
+		err = ErrNotFound
+	}
+	return err
+}
+
 // two calls a method with a key and a value, and returns the value that may be in the reply.
 func (t *table[K, V]) two(ctx context.Context, p *manager.Proxy, method string, key K, value V) (V, bool, error) {
 	argument, err := t.pair(key, value)

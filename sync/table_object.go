@@ -60,6 +60,7 @@ var dictTable = methods[*tableObject]{
 	"CompareAndSwap":   (*tableObject).compareAndSwap,
 	"CompareAndDelete": (*tableObject).compareAndDelete,
 	"Add":              (*tableObject).add,
+	"Delete":           (*tableObject).delete,
 	"Pop":              (*tableObject).pop,
 	"PopItem":          (*tableObject).popItem,
 	"Update":           (*tableObject).update,
@@ -180,6 +181,15 @@ func (o *tableObject) add(c call, r *reader) {
 		}
 		_, _, out := set(t, key, sum)
 		return message(nil).value(sum), out, nil // the reply is the manager's, and the sum stays
+	})
+}
+
+// delete is pop for a caller who does not want the value, and so no proxies that may be in it.
+func (o *tableObject) delete(c call, r *reader) {
+	key := r.Value()
+	o.change(c, r, nil, func(t *state.Table) (message, [][]byte, error) {
+		e, found := t.Delete(key)
+		return message(nil).bool(found), [][]byte{e.Key, e.Value}, nil
 	})
 }
 

@@ -215,7 +215,8 @@ class Dict(_Table):
         self.tell("Set", pack(key) + pack(value))
 
     def __delitem__(self, key):
-        self._found("Pop", key)
+        if not self.ask("Delete", pack(key)):
+            raise KeyError(key)
 
     def __contains__(self, key):
         return self.ask("Contains", pack(key))
@@ -289,7 +290,7 @@ class Namespace(_Table):
             self.tell("Set", pack(name) + pack(value))
 
     def __delattr__(self, name):
-        if not self._maybe("Pop", pack(name))[0]:
+        if not self.ask("Delete", pack(name)):
             raise AttributeError(name)
 
     def __str__(self):
