@@ -28,7 +28,7 @@ var errMute = errors.New("spawn: the child's role takes no orders")
 // Order sends a short message to the child's role, which has it in Child.Orders. It blocks no longer than a write to an
 // almost empty pipe does, as it is meant for a few messages at a time; when thousands wait in vain for the child to take
 // them, it blocks for the grace period (see Options.Grace), or a second if that is more, and then fails with an error that wraps
-// os.ErrDeadlineExceeded. So do later ones, which block for a moment each, until the child, which may have been stopped, takes
+// os.ErrDeadlineExceeded. So do later ones, which block for a moment each, one after another, until the child, which may have been stopped, takes
 // orders again; those after one of more than 512 bytes of which a part had found room all fail. It is safe for concurrent use.
 // It returns os.ErrProcessDone once the child is gone, and an error where the role takes no orders.
 func (p *Process) Order(message []byte) error {
@@ -39,17 +39,19 @@ func (p *Process) Order(message []byte) error {
 }
 
 func (p *Process) tell(o *order) error {
+	p.telling.Lock()
+	defer p.telling.Unlock()
 	select {
 	case <-p.started:
 		patience := max(p.grace, leastPatience)
-		if p.heedless.Load() {
+		if p.heedless {
 			patience = secondPatience
 		}
 		_ = p.lifeline.NetConn().SetWriteDeadline(time.Now().Add(patience)) // fails once the child has exited
 	default: // the deadline is that of its start
 	}
 	err := send(p.lifeline, o)
-	p.heedless.Store(errors.Is(err, os.ErrDeadlineExceeded))
+	p.heedless = errors.Is(err, os.ErrDeadlineExceeded)
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, os.ErrClosed) {
 		return os.ErrProcessDone
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -182,6 +183,40 @@ func TestOrdersThatNobodyTakes(t *testing.T) {
 	if p.Signal() != 0 || p.ExitCode() != 128+int(syscall.SIGTERM) {
 		t.Error(p.Signal(), p.ExitCode())
 	}
+}
+
+// Nor is he where others go on giving some.
+func TestOrdersThatNobodyTakesFromMany(t *testing.T) {
+	p := begin(t, "test/heedless", "", &spawn.Options{Grace: time.Second})
+	message, over := make([]byte, 256), make(chan struct{})
+	var others sync.WaitGroup
+	others.Go(func() {
+		ticks := time.NewTicker(50 * time.Millisecond)
+		defer ticks.Stop()
+		for range 100 {
+			others.Go(func() { _ = p.Order(message) })
+			select {
+			case <-ticks.C:
+			case <-over:
+				return
+			}
+		}
+	})
+	for sent := 0; ; sent++ {
+		begun := time.Now()
+		err := p.Order(message)
+		if took := time.Since(begun); took > 3*time.Second {
+			t.Errorf("an order has taken %v", took)
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
+		if err != nil || sent > 1<<12 {
+			t.Fatal(sent, err)
+		}
+	}
+	close(over)
+	others.Wait()
 }
 
 // A child that was stopped for longer than its grace takes orders again when it goes on, those before as well as later ones.

@@ -2,6 +2,7 @@ package spawn
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -27,7 +28,9 @@ type Process struct {
 	address  string                    // written before started is closed
 	knocks   atomic.Pointer[wire.Conn] // nil where the child's role does not knock
 	expected atomic.Bool               // counted in sweeps.expected, or exited
-	heedless atomic.Bool               // has not taken the last order in time
+
+	telling  sync.Mutex // held while an order is written, as the deadline is for that one; guards the field below
+	heedless bool       // the child has not taken the last order in time
 
 	started    chan struct{} // closed when it is known whether the child got ready
 	identified chan struct{} // closed when identity is set
