@@ -53,6 +53,9 @@ func (b *booting) watch(lifeline *wire.Conn) {
 		self.Name, self.Grace = "child", int64(DefaultGrace)
 	}
 	b.life = newLife(self.Name, time.Duration(self.Grace))
+	if !self.Detached {
+		b.life.lifeline = lifeline
+	}
 	close(b.done)
 	if b.err == nil {
 		b.life.watchLifeline(lifeline, self.Detached)

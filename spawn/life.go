@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/multiproc-go/multiproc/finalize"
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 // life is the time that a child has: its context, how it ends, and how long that may take.
@@ -20,6 +21,8 @@ type life struct {
 	cancel   context.CancelCauseFunc
 	draining chan struct{}
 	orders   atomic.Pointer[func([]byte)] // Child.Orders
+	lifeline *wire.Conn                   // nil where the child outlives its parent
+	unheard  atomic.Bool                  // the parent has not taken the answer
 
 	finishing sync.Once
 
@@ -89,12 +92,29 @@ func (l *life) finish(err error) {
 			fmt.Fprintf(os.Stderr, "%s: finalizers: %v\n", l.name, err)
 			code = max(code, 1)
 		}
-		if errors.Is(cause, ErrParentLost) {
+		if errors.Is(cause, ErrParentLost) || l.orphaned(deadline) {
 			l.sweepOwn(ctx)
 		}
 		hard.Stop() // exiting takes a second under the race detector, and may under coverage
 		os.Exit(code)
 	})
+}
+
+// unheardPatience is how long a child whose answer was not taken waits at its exit to be killed, or to see its parent gone.
+const unheardPatience = time.Second
+
+// orphaned reports whether the parent is gone, though the lifeline was not read to its end yet, or something else has ended the child
+// before: nobody else may be left to sweep then. A parent that does not take the answer is either dying, with some of its
+// descriptors closed and others not, or has given the start up and is about to kill the child.
+func (l *life) orphaned(deadline time.Time) bool {
+	if l.lifeline == nil {
+		return false
+	}
+	wait := time.Duration(0)
+	if l.unheard.Load() {
+		wait = min(unheardPatience, time.Until(deadline)/2)
+	}
+	return hungUp(l.lifeline, wait)
 }
 
 // sweepOwn kills what this process has started, as its parent would do after its exit, were that still there.

@@ -108,17 +108,24 @@ func (p *program) guardians(t *testing.T) (found []string) {
 	return found
 }
 
-// A child that loses its parent takes with it what it had started, even if there is no guardian to do so.
+// A child that loses its parent takes with it what it had started, even if there is no guardian to do so, and also if it ends
+// before it hears of that.
 func TestOrphanSweepsForItself(t *testing.T) {
-	p := run(t, "starts roles", "test/shell=trap '' TERM HUP; echo $$; sleep 1000")
-	eventually(t, patience, "guardian started", func() bool { return len(p.guardians(t)) > 0 })
-	for _, pid := range p.guardians(t) {
-		if err := identity(t, pid).Signal(syscall.SIGKILL); err != nil {
+	const stubborn = "=trap '' TERM HUP; echo $$; sleep 1000"
+	for _, program := range [][]string{{"test/shell" + stubborn}, {"test/first" + stubborn, "order"}} {
+		p := run(t, "starts roles", program...)
+		eventually(t, patience, "guardian started", func() bool { return len(p.guardians(t)) > 0 })
+		if err := p.Process.Signal(syscall.SIGSTOP); err != nil { // so that it starts no other guardian
 			t.Fatal(err)
 		}
+		for _, pid := range p.guardians(t) {
+			if err := identity(t, pid).Signal(syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := p.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, patience, "no process left", func() bool { return len(p.left(t)) == 0 })
 	}
-	if err := p.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, patience, "no process left", func() bool { return len(p.left(t)) == 0 })
 }

@@ -66,6 +66,14 @@ func startsRoles(ctx context.Context) error {
 			}
 			continue
 		}
+		if role == "order" {
+			for _, p := range spawn.ActiveChildren() {
+				if err := p.Order(nil); err != nil {
+					return err
+				}
+			}
+			continue
+		}
 		if role == "never ready" {
 			go spawn.StartRole(ctx, argument, nil, nil, nil)
 			continue

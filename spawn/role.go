@@ -136,6 +136,7 @@ func (c *Child) answer(message *hello) error {
 	err = errors.Join(err, conn.Close())
 	switch {
 	case errors.Is(err, syscall.EPIPE):
+		c.life.unheard.Store(true)
 		return reportedError{fmt.Errorf("spawn: the parent waits for no answer: %w", err)}
 	case err != nil:
 		return fmt.Errorf("spawn: answer the parent: %w", err)

@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/multiproc-go/multiproc/spawn"
 )
@@ -29,6 +30,7 @@ func init() {
 	spawn.RegisterRole("test/hang", func(context.Context, *spawn.Child) error { select {} })
 	spawn.RegisterRole("test/deaf", deaf)
 	spawn.RegisterRole("test/shell", shell)
+	spawn.RegisterRole("test/first", first)
 	spawn.RegisterRole("test/facts", facts)
 	spawn.RegisterRole("test/files", files)
 	spawn.RegisterRole("test/nest", nest(nil))
@@ -87,6 +89,21 @@ func deaf(_ context.Context, c *spawn.Child) error {
 		return err
 	}
 	select {}
+}
+
+// first is shell that returns when its parent is gone, and an order before that keeps it from hearing of it.
+func first(ctx context.Context, c *spawn.Child) error {
+	parent := os.Getppid()
+	c.Orders = func([]byte) { select {} }
+	ended, end := context.WithCancel(ctx)
+	go func() {
+		for os.Getppid() == parent {
+			<-time.After(time.Millisecond)
+		}
+		end()
+	}()
+	_ = shell(ended, c)
+	return ctx.Err()
 }
 
 // shell runs a shell command, whose pid its address is, and waits for the end.
