@@ -119,7 +119,7 @@ type Options struct {
 	// order and no lock held; the exit of a worker may come after the start of its successor. A slow OnWorker delays
 	// nothing but later events, of which 8,192 wait; of more the oldest are dropped, as the next one says. Shutdown and Close wait for
 	// it, as for other callbacks, so it must not call them; if it never returns, Close does not either, and Shutdown only when its
-	// context has ended. It must not panic. Default: nobody is told.
+	// context has ended. It must neither panic nor call runtime.Goexit. Default: nobody is told.
 	OnWorker func(WorkerEvent)
 
 	// Logger receives what happens to workers and makes tasks end or begin again. Each record has a group of attributes, "worker",
