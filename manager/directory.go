@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
+	"syscall"
 
 	"github.com/multiproc-go/multiproc/finalize"
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 // A register is what a process knows of managers: the sessions it has, the servers in it, and how to reach others.
@@ -125,7 +128,7 @@ func (r *register) lender(address string, id uint64) *link {
 }
 
 // link returns the session of this process with the manager at an address, which it opens if there is none. It blocks
-// until then, or until ctx ends.
+// until then, or until ctx ends. Where nobody is at the address any more, the error wraps ErrManagerLost.
 func (r *register) link(ctx context.Context, address string) (*link, error) {
 	for {
 		r.mu.Lock()
@@ -223,5 +226,40 @@ func reach(ctx context.Context, text string, known *knownCredential) (*link, err
 	if err != nil {
 		return nil, err
 	}
-	return dial(ctx, to, c, &o)
+	return dialAgain(ctx, to, c, &o)
+}
+
+// cutOffTries is how often a manager is dialled that cuts the handshake off: one that dies does so once, and one that more dial
+// than it attends to has time for others a moment later.
+const cutOffTries = 3
+
+// dialAgain is dial for a manager that has been there. Where nobody is any more, the error wraps ErrManagerLost.
+func dialAgain(ctx context.Context, to address, c credential, o *Options) (l *link, err error) {
+	for range cutOffTries {
+		if l, err = dial(ctx, to, c, o); err == nil || !isCutOff(err) {
+			break
+		}
+	}
+	if err != nil && !errors.Is(err, ErrManagerLost) && (isCutOff(err) || isNobody(err)) {
+		err = fmt.Errorf("%w: %w", ErrManagerLost, err)
+	}
+	return l, err
+}
+
+// isNobody reports whether nobody listens where dial was to connect to.
+func isNobody(err error) bool {
+	return errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED)
+}
+
+// isCutOff reports whether the peer of a dial went away without a word.
+func isCutOff(err error) bool {
+	if errors.Is(err, wire.ErrAuthentication) {
+		return false
+	}
+	for _, end := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE, ErrManagerLost} {
+		if errors.Is(err, end) {
+			return true
+		}
+	}
+	return false
 }

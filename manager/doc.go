@@ -41,8 +41,8 @@
 //
 // What a client has belongs to its session: references, what it holds, its place in queues. When the session ends,
 // because the client closes it, dies or is cut off, the manager takes all of that back at once. When the manager dies,
-// every pending and later call fails with ErrManagerLost. A lost session stays lost: connect again, and make or find the
-// objects again.
+// every pending and later call fails with ErrManagerLost, and so does what sends, receives or decodes its proxies. A lost
+// session stays lost: connect again, and make or find the objects again.
 //
 // # Proxies
 //

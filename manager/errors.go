@@ -8,7 +8,8 @@ import (
 
 var (
 	// ErrManagerLost is wrapped by every call, pending or later, of a session that has ended: its manager died, was
-	// shut down, or the connection broke. What a pending call did before that is unknown.
+	// shut down, or the connection broke. What a pending call did before that is unknown. It is wrapped as well when a
+	// proxy of such a session is to be sent, and when one arrives whose manager is not there any more.
 	ErrManagerLost = errors.New("the manager is lost")
 	// ErrClosed is wrapped by calls of a Manager, a Proxy or a Server that was closed here.
 	ErrClosed = errors.New("closed")

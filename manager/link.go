@@ -101,6 +101,14 @@ func (l *link) explain(err error) error {
 	return err
 }
 
+// lost returns nil, or an error that wraps ErrManagerLost for a session that has ended, and not by being closed here.
+func (l *link) lost() error {
+	if err := l.caller.Err(); errors.Is(err, wire.ErrConnectionLost) {
+		return l.explain(err)
+	}
+	return nil
+}
+
 // closeAll ends the session and waits for its goroutines.
 func (l *link) closeAll() error {
 	l.closed.Store(true)

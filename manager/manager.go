@@ -218,16 +218,19 @@ func Create(ctx context.Context, m *Manager, typeName string, argument []byte, o
 // managerType is the type in the token of a manager itself.
 const managerType = "manager"
 
-// MarshalMsg appends a token of the manager. It is called by encodings.
+// MarshalMsg appends a token of the manager. It is called by encodings. The error wraps ErrManagerLost where the session is lost.
 func (m *Manager) MarshalMsg(dst []byte) ([]byte, error) {
 	if m.link == nil {
 		return dst, errors.New("manager: a zero Manager cannot be sent")
+	}
+	if err := m.link.lost(); err != nil {
+		return dst, fmt.Errorf("%s: %w", m, err)
 	}
 	return wire.AppendToken(dst, wire.Token{Type: managerType, Address: m.link.address}), nil
 }
 
 // UnmarshalMsg makes m a handle of this process's session with the manager that src begins with. It is called by
-// decodings, and blocks no longer than 15 s if there is no session yet.
+// decodings, and blocks no longer than 15 s if there is no session yet. Errors are those of Proxy.UnmarshalMsg.
 func (m *Manager) UnmarshalMsg(src []byte) (rest []byte, err error) {
 	var t wire.Token
 	if rest, err = t.UnmarshalMsg(src); err != nil {

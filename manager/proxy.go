@@ -274,11 +274,15 @@ func (p *Proxy) Close() error {
 	return nil
 }
 
-// MarshalMsg appends the object's token. It is called by encodings.
+// MarshalMsg appends the object's token. It is called by encodings, and asks nobody. The error wraps ErrManagerLost for a proxy
+// whose session is lost, ErrClosed for one that was closed, or says that it is the zero Proxy.
 func (p *Proxy) MarshalMsg(dst []byte) ([]byte, error) {
 	h, err := p.use()
 	if err != nil {
 		return dst, err
+	}
+	if err := h.link.lost(); err != nil {
+		return dst, fmt.Errorf("manager: %s: %w", p, err)
 	}
 	h.link.keepEncoded(h)
 	return wire.AppendToken(dst, h.token), nil
@@ -289,7 +293,8 @@ const decodeTimeout = 15 * time.Second
 
 // UnmarshalMsg makes p a proxy for the object whose token src begins with. It is called by decodings. It blocks, no longer
 // than 15 s, if this process has no session with the manager, or has no reference yet and none came with the message.
-// What p referred to before is closed.
+// What p referred to before is closed. Errors wrap ErrManagerLost, also where nobody is at the manager's address any more;
+// ErrNoSuchObject; or wire.ErrMalformed; or say why there can be no session.
 func (p *Proxy) UnmarshalMsg(src []byte) (rest []byte, err error) {
 	t, rest, err := wire.ReadToken(src)
 	if err != nil {
@@ -319,8 +324,9 @@ func (p *Proxy) UnmarshalMsg(src []byte) (rest []byte, err error) {
 // As returns a proxy of a type of its own, as As[sync.Lock](p) or As[sync.List[int]](p), for the object that p refers to:
 // for a proxy that came in a value of type any. It is another reference than p, to be closed for itself, and belongs to this
 // process's oldest session with the manager, as what is decoded does: it does not block where p does too, and otherwise no longer
-// than 15 s. The errors are those for a proxy that was closed, or is the zero Proxy, and that of T where the object is of
-// another type.
+// than 15 s. The errors are those for a proxy that was closed, or is the zero Proxy, or whose manager is lost (ErrManagerLost), and
+// that of T where the object is of another type. The types of elements are not checked: T must have those that the object was
+// made with.
 func As[T any, P interface {
 	*T
 	UnmarshalMsg(src []byte) (rest []byte, err error)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/multiproc-go/multiproc/manager"
 	"github.com/multiproc-go/multiproc/spawn"
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 // started starts a manager in a process of its own, and shuts it down at the end.
@@ -140,7 +141,7 @@ func TestRestartAtTheSameAddress(t *testing.T) {
 	for round := range 4 {
 		m := must(manager.Start(t.Context(), &manager.Options{Address: address}))
 		if stale != nil {
-			encoded := must(stale.MarshalMsg(nil))
+			encoded := wire.AppendToken(nil, stale.Token())
 			if _, err := new(manager.Proxy).UnmarshalMsg(encoded); !errors.Is(err, manager.ErrNoSuchObject) {
 				t.Errorf("a token of the manager before: %v", err)
 			}

@@ -11,7 +11,8 @@ import (
 // came all the same is returned with a nil error. The argument must not change until Apply returns.
 //
 // Errors: what the function returned or its panic, as *RemoteError; *WorkerLostError; ErrTaskTimeout;
-// ErrPoolBroken; ErrClosed; ErrTaskTooLarge; context.Cause(ctx); an error of the argument's encoding; *RetryError around one of
+// ErrPoolBroken; ErrClosed; ErrTaskTooLarge; context.Cause(ctx); an error of the argument's encoding; what wraps
+// manager.ErrManagerLost, for a proxy in the argument or the result whose manager is lost, here or in the worker; *RetryError around one of
 // these, for a task that was run more than once; a fault of the function's Retry.
 func (f *Function[A, R]) Apply(ctx context.Context, p Runner, arg A) (R, error) {
 	result, err := f.apply(ctx, p, arg, true)

@@ -74,7 +74,8 @@ func (e *Entry[A]) Name() string { return e.name }
 // references, and pipe ends in it become the child's (see Pipe).
 //
 // Start is safe for concurrent use. It returns ErrNotInitialized, ErrEnding, an error that names every fault of o, an
-// error of the encoding of arg, or a *StartError; in each case no process is left, and what is in arg is still the
+// error of the encoding of arg, or a *StartError, of which each wraps manager.ErrManagerLost where a proxy in arg has lost its
+// manager, here or in the child; in each case no process is left, and what is in arg is still the
 // caller's.
 func (e *Entry[A]) Start(ctx context.Context, arg A, o *Options) (*Process, error) {
 	if !initialised.Load() {

@@ -188,6 +188,11 @@ func TestNamespace(t *testing.T) {
 		t.Errorf("another type: %v", err)
 	}
 	expect(t, "Snapshot", len(must(n.Snapshot(ctx))), 2)
+	lock := must(mpsync.NewLock(ctx, h.session()))
+	check(t, n.Set(ctx, "lock", lock))
+	if _, err := mpsync.Attr[mpsync.Event](n, "lock").Get(ctx); !errors.Is(err, wire.ErrMalformed) || strings.Contains(err.Error(), "malformed") {
+		t.Errorf("another type of object: %v", err)
+	}
 }
 
 // What is stored in a shared object lives as long as it is there, and no longer.

@@ -99,7 +99,7 @@ func Attr[T any](n *Namespace, name string) *Attribute[T] {
 }
 
 // Get returns the attribute. The error wraps ErrNotFound if it is not there, and wire.ErrMalformed if it is of another
-// type.
+// type; or what the type's own UnmarshalMsg says of it.
 func (a *Attribute[T]) Get(ctx context.Context) (value T, err error) {
 	found := false
 	if err = a.fault; err == nil {

@@ -2,10 +2,10 @@ package sync
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/multiproc-go/multiproc/manager"
+	"github.com/multiproc-go/multiproc/wire"
 )
 
 // An Option is one of a constructor's.
@@ -40,7 +40,13 @@ func adopt(p *manager.Proxy, typeName string, src []byte, others ...string) ([]b
 	}
 	if found := p.Token().Type; found != "" && found != typeName && !slices.Contains(others, found) {
 		_ = p.Close()
-		return src, failed(typeName, "UnmarshalMsg", fmt.Errorf("the proxy is for a %s", found))
+		return src, failed(typeName, "UnmarshalMsg", otherType(found))
 	}
 	return rest, nil
 }
+
+// An otherType is the name of the type of an object whose proxy is where that of another type should be.
+type otherType string
+
+func (t otherType) Error() string { return "the proxy is for a " + string(t) }
+func (otherType) Unwrap() error   { return wire.ErrMalformed }

@@ -92,7 +92,7 @@ func (c *Codec[T]) Append(dst []byte, v *T) ([]byte, error) {
 
 // Decode decodes src into *v, which it overwrites whole. It keeps no part of src. src must be the encoding of
 // one value and nothing else. Errors wrap ErrMalformed, ErrTooDeep, or what a method of the value's type
-// returned or panicked with (*PanicError); *v is then in an unspecified, valid state. What is allocated is
+// returned or panicked with (*PanicError), as manager.ErrManagerLost for a proxy; *v is then in an unspecified, valid state. What is allocated is
 // bounded by a multiple of len(src), whatever lengths src claims.
 func (c *Codec[T]) Decode(src []byte, v *T) error {
 	if c.direct != nil {
@@ -141,7 +141,7 @@ func decodeError(typ reflect.Type, err error, trailing int) error {
 	switch {
 	case err == nil:
 		return fmt.Errorf("wire: decode %v: %w: %d bytes after the value", typ, ErrMalformed, trailing)
-	case errors.Is(err, ErrMalformed), errors.Is(err, ErrTooDeep), errors.As(err, new(*PanicError)):
+	case errors.Is(err, ErrMalformed), errors.Is(err, ErrTooDeep), errors.As(err, new(*PanicError)), isOwn(err):
 		return fmt.Errorf("wire: decode %v: %w", typ, err)
 	default:
 		return fmt.Errorf("wire: decode %v: %w: %w", typ, ErrMalformed, err)

@@ -145,7 +145,11 @@ func readAnyExtension(src []byte) (any, []byte, error) {
 		return nil, src, err
 	}
 	if c := custodian.Load(); c != nil && kind == tokenExtension {
-		return (*c).Decode(src)
+		proxy, rest, err := (*c).Decode(src)
+		if err != nil {
+			return nil, src, &ownError{err}
+		}
+		return proxy, rest, nil
 	}
 	switch kind {
 	case timeExtension:

@@ -29,7 +29,33 @@ func fillMsgp(p *plan) {
 }
 
 func decodeMsgpValue(src []byte, v reflect.Value) ([]byte, error) {
-	return v.Addr().Interface().(msgp.Unmarshaler).UnmarshalMsg(src)
+	rest, err := v.Addr().Interface().(msgp.Unmarshaler).UnmarshalMsg(src)
+	if err != nil {
+		return src, &ownError{err}
+	}
+	return rest, nil
+}
+
+// An ownError is what the method of a type, or the custodian, says of an encoding that it was to decode. There need be nothing
+// wrong with the encoding: what it refers to may be out of reach.
+type ownError struct{ err error }
+
+func (e *ownError) Error() string { return e.err.Error() }
+func (e *ownError) Unwrap() error { return e.err }
+
+// isOwn reports whether a method's own fault is in err, and not one that msgp has found for it in the encoding.
+func isOwn(err error) bool {
+	var own *ownError
+	if !errors.As(err, &own) {
+		return false
+	}
+	var found msgp.Error
+	for cause := own.err; errors.As(cause, &found); {
+		if cause = errors.Unwrap(found); cause == nil { // else found says no more than where it was
+			return false
+		}
+	}
+	return true
 }
 
 func appendBinaryValue(dst []byte, v reflect.Value, _ int) ([]byte, error) {

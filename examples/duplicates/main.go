@@ -54,6 +54,9 @@ func run(ctx context.Context) error {
 
 	files, again, unread := 0, 0, 0
 	for before, err := range enter.IMapUnordered(ctx, p, jobs(os.Args[1], index)).All() {
+		if errors.Is(err, manager.ErrManagerLost) {
+			return err // nothing can be entered any more
+		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "not read:", err)
 			unread++
