@@ -14,6 +14,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/multiproc-go/multiproc/manager"
 	"github.com/multiproc-go/multiproc/pool"
@@ -31,6 +32,10 @@ var enter = pool.Register(enterFile)
 func main() { spawn.Main(run) }
 
 func run(ctx context.Context) error {
+	if slices.Contains(os.Args[1:], "--help") {
+		fmt.Println("usage: duplicates FOLDER\nFinds the files below FOLDER that have the same content.")
+		return nil
+	}
 	if len(os.Args) != 2 {
 		return errors.New("give a folder: duplicates FOLDER")
 	}

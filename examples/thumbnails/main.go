@@ -14,6 +14,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/multiproc-go/multiproc/pool"
@@ -32,8 +33,15 @@ var thumbnail = pool.Register(makeThumbnail)
 func main() { spawn.Main(run) } // in a worker process run is never reached
 
 func run(ctx context.Context) error {
+	if slices.Contains(os.Args[1:], "--help") {
+		fmt.Println("usage: thumbnails FOLDER IMAGE...\nWrites a small copy of each IMAGE to FOLDER.")
+		return nil
+	}
 	if len(os.Args) < 3 {
 		return errors.New("give a folder for the output and the images: thumbnails FOLDER IMAGE")
+	}
+	if err := checkNames(os.Args[2:]); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(os.Args[1], 0o755); err != nil {
 		return err
@@ -68,11 +76,29 @@ func run(ctx context.Context) error {
 func jobs(folder string, images []string) iter.Seq[Job] {
 	return func(yield func(Job) bool) {
 		for _, name := range images {
-			if !yield(Job{From: name, To: filepath.Join(folder, filepath.Base(name)+".thumb.png")}) {
+			if !yield(Job{From: name, To: filepath.Join(folder, thumbName(name))}) {
 				return
 			}
 		}
 	}
+}
+
+func thumbName(image string) string { return filepath.Base(image) + ".thumb.png" }
+
+// checkNames refuses images of which one would overwrite what another became.
+func checkNames(images []string) error {
+	from := map[string]string{}
+	for _, name := range images {
+		switch before, taken := from[thumbName(name)]; {
+		case !taken:
+			from[thumbName(name)] = name
+		case filepath.Clean(before) == filepath.Clean(name):
+			return fmt.Errorf("%s is given twice", name)
+		default:
+			return fmt.Errorf("%s and %s would both become %s", before, name, thumbName(name))
+		}
+	}
+	return nil
 }
 
 // makeThumbnail runs in a worker.
@@ -82,6 +108,9 @@ func makeThumbnail(_ context.Context, j Job) (Thumb, error) {
 		return Thumb{}, err
 	}
 	defer in.Close()
+	if info, err := in.Stat(); err == nil && info.IsDir() {
+		return Thumb{}, fmt.Errorf("%s is a folder", j.From)
+	}
 	picture, _, err := image.Decode(in)
 	if err != nil {
 		return Thumb{}, fmt.Errorf("%s: %w", j.From, err)

@@ -48,6 +48,10 @@ var countFile = pool.Register(countInWorker)
 func main() { spawn.Main(run) }
 
 func run(ctx context.Context) error {
+	if slices.Contains(os.Args[1:], "--help") {
+		fmt.Println("usage: wordcount FOLDER [SUFFIX]\nCounts the words of the files below FOLDER, or of those whose names end in SUFFIX.")
+		return nil
+	}
 	if len(os.Args) < 2 || len(os.Args) > 3 {
 		return errors.New("give a folder, and perhaps the suffix of its files: wordcount FOLDER .go")
 	}
@@ -70,7 +74,8 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d files, %d different words; the longest is %s with %d\n", len(files), len(words), longest.Name, longest.Words)
+	fmt.Printf("%s, %s; the longest is %s with %s\n", count(len(files), "file"), count(len(words), "different word"),
+		longest.Name, count(longest.Words, "word"))
 	byCount := func(a, b string) int { return cmp.Or(words[b]-words[a], cmp.Compare(a, b)) }
 	for _, word := range slices.SortedFunc(maps.Keys(words), byCount)[:min(10, len(words))] {
 		fmt.Printf("%8d %s\n", words[word], word)
@@ -130,7 +135,7 @@ func countInWorker(ctx context.Context, j Job) (struct{}, error) {
 		return struct{}{}, err
 	}
 	longest, err := j.Shared.Longest.Get(ctx)
-	if err == nil && (total > longest.Words || total == longest.Words && j.File < longest.Name) {
+	if err == nil && (longest.Name == "" || total > longest.Words || total == longest.Words && j.File < longest.Name) {
 		err = j.Shared.Longest.Set(ctx, File{Name: j.File, Words: total})
 	}
 	return struct{}{}, errors.Join(err, held.Release())
@@ -167,6 +172,13 @@ func compare(files []string, words map[string]int) error {
 	return nil
 }
 
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}
+
 func filesBelow(folder, suffix string) (files []string, err error) {
 	err = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.Type().IsRegular() && strings.HasSuffix(path, suffix) {
@@ -174,5 +186,8 @@ func filesBelow(folder, suffix string) (files []string, err error) {
 		}
 		return err
 	})
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("no files to count: *%s below %s", suffix, folder)
+	}
 	return files, err
 }
