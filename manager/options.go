@@ -115,8 +115,12 @@ func (o *Options) normalised() (Options, error) {
 			fault("%s is %v, and must not be negative", what, d)
 		}
 	}
-	if n.MaxMessage < 0 || n.MaxCalls < 0 || n.OutputLimit < 0 {
-		fault("MaxMessage, MaxCalls and OutputLimit must not be negative")
+	for what, limit := range map[string]int64{
+		"MaxMessage": n.MaxMessage, "MaxCalls": int64(n.MaxCalls), "OutputLimit": int64(n.OutputLimit),
+	} {
+		if limit < 0 {
+			fault("%s is %d, and must not be negative", what, limit)
+		}
 	}
 	if n.MaxMessage > 0 && n.MaxMessage < smallestMessage {
 		fault("MaxMessage is %d, and must be at least %d", n.MaxMessage, smallestMessage)

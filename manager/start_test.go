@@ -96,7 +96,7 @@ func TestStartThatFails(t *testing.T) {
 	if err == nil {
 		t.Fatal("bad options are accepted")
 	}
-	for _, fault := range []string{"udp", "Key", "Grace", "MaxMessage"} {
+	for _, fault := range []string{"udp", "Key", "Grace", "MaxMessage is -1,"} {
 		if !strings.Contains(err.Error(), fault) {
 			t.Errorf("%q does not tell of %s", err, fault)
 		}

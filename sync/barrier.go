@@ -20,7 +20,7 @@ type Barrier struct{ manager.Proxy }
 // manager has answered or ctx ends.
 func NewBarrier(ctx context.Context, m *manager.Manager, parties int, options ...Option) (*Barrier, error) {
 	if parties < 1 {
-		return nil, failed(typeBarrier, "New", fmt.Errorf("%d parties: there must be 1 or more", parties))
+		return nil, notMade(typeBarrier, fmt.Errorf("%d parties: there must be 1 or more", parties))
 	}
 	p, err := create(ctx, m, typeBarrier, message(nil).int(parties), options)
 	if err != nil {

@@ -36,10 +36,10 @@ func NewCondition(ctx context.Context, m *manager.Manager, lock Locker, options 
 		p := lock.lockProxy()
 		number, err := askUint(ctx, p, "Number", nil)
 		if err != nil {
-			return nil, failed(typeCondition, "New", err)
+			return nil, notMade(typeCondition, err)
 		}
 		if argument, err = p.MarshalMsg(message(nil).uint(number)); err != nil {
-			return nil, failed(typeCondition, "New", err)
+			return nil, notMade(typeCondition, err)
 		}
 	}
 	p, err := create(ctx, m, typeCondition, argument, options)

@@ -93,7 +93,7 @@ func lockCases() []cpythonCase {
 		{
 			name:   "Semaphore below 0",
 			python: "threading.Semaphore(-1)", want: "error: ValueError",
-			differs: "error: mpsync: Semaphore.New: -1 units: there must be 0 or more", why: "there is no sentinel for a wrong argument",
+			differs: "error: mpsync: NewSemaphore: -1 units: there must be 0 or more", why: "there is no sentinel for a wrong argument",
 			ours: func(ctx context.Context, m *manager.Manager) (any, error) { return mpsync.NewSemaphore(ctx, m, -1) },
 		},
 		{

@@ -30,7 +30,7 @@ type Pair[K, V any] struct {
 func NewDict[K comparable, V any](ctx context.Context, m *manager.Manager, options ...Option) (*Dict[K, V], error) {
 	t, err := newTable[K, V]()
 	if err != nil {
-		return nil, failed(typeDict, "New", err)
+		return nil, notMade(typeDict, err)
 	}
 	p, err := create(ctx, m, typeDict, message(nil).string(typeName[K]()+" "+typeName[V]()), options)
 	if err != nil {

@@ -41,6 +41,9 @@ func init() {
 	wire.RegisterError("sync.changed", state.ErrChanged)
 }
 
+// notMade puts into an error which constructor it is of.
+func notMade(typeName string, err error) error { return fmt.Errorf("mpsync: New%s: %w", typeName, err) }
+
 // failed puts into an error what was being done, to what.
 func failed(what, method string, err error) error {
 	if err == nil {

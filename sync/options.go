@@ -27,7 +27,7 @@ func create(ctx context.Context, m *manager.Manager, typeName string, argument m
 	}
 	p, err := manager.Create(ctx, m, typeName, argument, &o)
 	if err != nil {
-		return nil, failed(typeName, "New", err)
+		return nil, notMade(typeName, err)
 	}
 	return p, nil
 }

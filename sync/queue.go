@@ -157,7 +157,7 @@ func newQueue[T any](
 		err = fmt.Errorf("a capacity of %d: it must be 0, for no limit, or more", capacity)
 	}
 	if err != nil {
-		return nil, core, failed(name, "New", err)
+		return nil, core, notMade(name, err)
 	}
 	p, err := create(ctx, m, name, message(nil).int(capacity).string(typeName[T]()), options)
 	return p, core, err

@@ -31,7 +31,7 @@ func NewSemaphore(ctx context.Context, m *manager.Manager, units int, options ..
 
 func newSemaphore(ctx context.Context, m *manager.Manager, typeName string, units int, options []Option) (*Semaphore, error) {
 	if units < 0 {
-		return nil, failed(typeName, "New", fmt.Errorf("%d units: there must be 0 or more", units))
+		return nil, notMade(typeName, fmt.Errorf("%d units: there must be 0 or more", units))
 	}
 	p, err := create(ctx, m, typeName, message(nil).int(units), options)
 	if err != nil {

@@ -12,11 +12,11 @@ type sequence[T any] struct{ element element[T] }
 func newSequence[T any](ctx context.Context, m *manager.Manager, name string, values []T, options []Option) (*manager.Proxy, sequence[T], error) {
 	e, err := elementOf[T]()
 	if err != nil {
-		return nil, sequence[T]{}, failed(name, "New", err)
+		return nil, sequence[T]{}, notMade(name, err)
 	}
 	argument, err := e.encodeAll(message(nil).string(typeName[T]()), values)
 	if err != nil {
-		return nil, sequence[T]{}, failed(name, "New", err)
+		return nil, sequence[T]{}, notMade(name, err)
 	}
 	p, err := create(ctx, m, name, argument, options)
 	return p, sequence[T]{e}, err

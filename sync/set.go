@@ -27,7 +27,7 @@ type Set[T comparable] struct {
 func NewSet[T comparable](ctx context.Context, m *manager.Manager, options ...Option) (*Set[T], error) {
 	e, err := elementOf[T]()
 	if err != nil {
-		return nil, failed(typeSet, "New", err)
+		return nil, notMade(typeSet, err)
 	}
 	p, err := create(ctx, m, typeSet, message(nil).string(typeName[T]()), options)
 	if err != nil {

@@ -161,10 +161,10 @@ func TestOptionsAreCheckedFirst(t *testing.T) {
 		options TransportOptions
 		mention []string
 	}{
-		"plain TCP":   {"tcp", TransportOptions{}, []string{"InsecureTCP", "Auth.Key"}},
-		"no key":      {"tcp", TransportOptions{InsecureTCP: true}, []string{"Auth.Key"}},
+		"plain TCP":   {"tcp", TransportOptions{}, []string{"an encryption, or InsecureTCP", "a key"}},
+		"no key":      {"tcp", TransportOptions{InsecureTCP: true}, []string{"a key"}},
 		"UDP":         {"udp", TransportOptions{}, []string{"udp"}},
-		"TLS on Unix": {"unix", TransportOptions{Secure: func(context.Context, net.Conn) (net.Conn, error) { return nil, nil }}, []string{"Secure"}},
+		"TLS on Unix": {"unix", TransportOptions{Secure: func(context.Context, net.Conn) (net.Conn, error) { return nil, nil }}, []string{"encryption is for TCP"}},
 	} {
 		_, err := Listen(context.Background(), refuse.network, "127.0.0.1:0", &ListenOptions{TransportOptions: refuse.options})
 		for _, mention := range refuse.mention {

@@ -34,14 +34,14 @@ func (o *TransportOptions) check(network string) error {
 	switch network {
 	case "unix":
 		if o.Secure != nil {
-			faults = append(faults, errors.New("the Secure function is for TCP: a Unix socket does not leave the machine"))
+			faults = append(faults, errors.New("encryption is for TCP: a Unix socket does not leave the machine"))
 		}
 	case "tcp", "tcp4", "tcp6":
 		if o.Secure == nil && !o.InsecureTCP {
-			faults = append(faults, errors.New("TCP needs Secure, or InsecureTCP where the network can be trusted"))
+			faults = append(faults, errors.New("TCP needs an encryption, or InsecureTCP where the network can be trusted"))
 		}
 		if len(o.Auth.Key) == 0 {
-			faults = append(faults, errors.New("TCP needs Auth.Key: anybody can connect"))
+			faults = append(faults, errors.New("TCP needs a key: anybody can connect"))
 		}
 	default:
 		faults = append(faults, fmt.Errorf("the network %q is none of unix, tcp, tcp4 and tcp6", network))
