@@ -10,9 +10,11 @@ import (
 func TestMessagesSayWhatIsWrong(t *testing.T) {
 	for _, test := range []struct{ arguments, want string }{
 		{"map --timeout -5 -- true", "--timeout: must be more than zero"},
-		{"map -j -1 -- true", "-j/--workers is -1; it must be from 1"},
+		{"map -j -1 -- true", "--workers is -1; it must be from 1"},
 		{"map -j x -- true", `--workers: expected a whole number, not "x"`},
 		{"map --retries many -- true", `--retries: expected a whole number, not "many"`},
+		{"map --timeout soon -- true", `or a number of seconds, not "soon"`},
+		{"version extra", "unexpected argument extra\nTry 'multiproc version --help'."},
 		{"map --timeout", "--timeout needs a value\n"},
 		{"map --timeout -- true", "--timeout needs a value, and -- looks like none"},
 		{"map --joblog -j2 -- true", "--joblog needs a value, and -j2 looks like none"},

@@ -33,7 +33,7 @@ type benchFlags struct {
 	Report  string   `placeholder:"FILE" help:"Write the results with a description of the machine to FILE, as Markdown. What FILE has below the heading Remarks is kept."`
 	Against []string `placeholder:"PEER" default:"${peers}" help:"Compare with these peers (default: ${peers}). Those that are not at hand are left out, with a message."`
 	Runs    whole    `placeholder:"N" default:"5" help:"Have each system do each workload N times (default: 5)."`
-	Scale   float64  `placeholder:"F" default:"1" help:"Do F times the operations in each run (default: 1), for a quick look."`
+	Scale   factor   `placeholder:"F" default:"1" help:"Do F times the operations in each run (default: 1), for a quick look."`
 }
 
 // Help is shown below the flags.
@@ -42,11 +42,14 @@ func (*benchFlags) Help() string {
 
   ` + strings.Join(bench.Names()[:3], ", ") + `
 ` + bench.Describe() + `
-Each workload is done by multiproc, by what limits it on this machine (a raw
+A name with sizes after it stands for all of them, and with one of them, as in
+sessions-10, for that alone. These show how multiproc's own costs grow.
+
+Each of the others is done by multiproc, by what limits it on this machine (a raw
 socket between processes, a bare re-exec of this binary, a channel, mutex or
-copy within one process) and by the peers: python3 (CPython's multiprocessing),
-netrpc (net/rpc between processes) and pond (goroutines; its program is built from
-multiproc's repository). They take turns, and the first turn is not counted.
+copy within one process) and by the peers: python3 (CPython's multiprocessing,
+whose processes are started by fork), netrpc (net/rpc between processes) and pond
+(goroutines; its program is built from multiproc's repository). They take turns, and the first turn is not counted.
 
 The last column says how many times better multiproc is than the system of the
 row, by the medians: 4.0× is four times as fast, or a fourth of the memory.
@@ -58,7 +61,7 @@ for wrong usage, 130 after SIGINT, 143 after SIGTERM.`
 // options returns what the flags say, or everything that is wrong with them.
 func (f *benchFlags) options() (*bench.Options, error) {
 	o := &bench.Options{
-		Names: f.Names, Against: f.Against, Runs: int(f.Runs), Scale: f.Scale, JSON: f.JSON, Report: f.Report,
+		Names: f.Names, Against: f.Against, Runs: int(f.Runs), Scale: float64(f.Scale), JSON: f.JSON, Report: f.Report,
 	}
 	return o, o.Validate()
 }

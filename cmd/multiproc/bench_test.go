@@ -50,6 +50,7 @@ func TestBenchRefusesBeforeAnythingStarts(t *testing.T) {
 		{"--runs is -1", []string{"call", "--runs", "-1"}},
 		{"--runs needs a value", []string{"call", "--runs"}},
 		{"--runs: expected a whole number", []string{"--runs=many"}},
+		{`--scale: expected a number, not "x"`, []string{"--scale", "x"}},
 		{"--scale is 0", []string{"--scale", "0"}},
 		{"--json: ", []string{"--json", filepath.Join(t.TempDir(), "missing", "file")}},
 		{"unknown flag --no-such", []string{"--no-such"}},

@@ -45,7 +45,7 @@ type mapFlags struct {
 	Workers   whole    `short:"j" placeholder:"N" default:"${processors}" help:"Run N commands at a time (default: ${processors}, the processors of this machine)."`
 	Items     *string  `placeholder:"FILE" help:"Read the items from FILE instead of standard input (- is standard input)."`
 	Null      bool     `short:"0" help:"Items end with a NUL byte instead of a newline (find -print0)."`
-	Timeout   duration `placeholder:"D" help:"Kill a command, with all that it has started, after D: 30s, 5m, 1h30m, or a number of seconds."`
+	Timeout   duration `placeholder:"D" help:"Kill a command, with all that it has started, after D: 30s, 5m, 1h30m, or a number of seconds. Where its worker process does not answer, that takes some 4 seconds more."`
 	Retries   whole    `placeholder:"N" default:"0" help:"Run a command that did not succeed up to N times more. Only the last attempt counts and is printed."`
 	KeepGoing bool     `xor:"failure" help:"Go on with the other items after a failure. This is the default."`
 	FailFast  bool     `xor:"failure" help:"Start no further command after a failure. Those that are running go on to their end."`
@@ -70,6 +70,12 @@ the command unless the command is one. Commands get /dev/null as standard input.
 Their output is printed whole, in the order of the items. What a command has
 left running in the background is killed at the end.
 
+In the job log start is local time (RFC 3339), and outcome is one of done,
+failed, timeout, lost (the worker process died) and cancelled (killed because
+the run was ended). exit is 128+n for a command that signal n killed, and -1
+after timeout, lost and cancelled; signal is 0 also where it is not known.
+Backslash, tab, newline and carriage return in an item are \\, \t, \n and \r.
+
 Exit status: 0 when all commands succeeded, 1 when any did not, 2 for wrong
 usage, 129 after SIGHUP, 130 after SIGINT, 131 after SIGQUIT, 143 after SIGTERM,
 141 when nobody reads the output. The first signal lets the running commands
@@ -85,7 +91,7 @@ func (d *duration) UnmarshalText(text []byte) error {
 	if err != nil {
 		seconds, notNumber := strconv.ParseFloat(string(text), 64)
 		if notNumber != nil || !(seconds < 1e9) {
-			return errors.New("expected a duration such as 30s, 5m or 1h30m, or a number of seconds")
+			return fmt.Errorf("expected a duration such as 30s, 5m or 1h30m, or a number of seconds, not %q", text)
 		}
 		parsed = time.Duration(seconds * float64(time.Second))
 	}
@@ -106,6 +112,19 @@ func (w *whole) UnmarshalText(text []byte) error {
 		return fmt.Errorf("expected a whole number, not %q", text)
 	}
 	*w = whole(n)
+	return nil
+}
+
+// factor is a float64 whose error says what is expected.
+type factor float64
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (f *factor) UnmarshalText(text []byte) error {
+	x, err := strconv.ParseFloat(string(text), 64)
+	if err != nil {
+		return fmt.Errorf("expected a number, not %q", text)
+	}
+	*f = factor(x)
 	return nil
 }
 

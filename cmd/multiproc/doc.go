@@ -68,9 +68,9 @@
 // --fail-fast nothing more is started after an item has failed for good; what
 // runs then is not killed.
 //
-// The job log has a header and the columns seq (from 1), start (RFC 3339),
-// seconds, exit (-1: none; 128+n: signal n), signal, outcome and item, separated
-// by tabs. It may not be the file that is read or one of the standard streams.
+// The job log has a header and the columns seq (from 1), start (RFC 3339,
+// local time), seconds, exit (-1: none; 128+n: signal n), signal (0: none, or not
+// known), outcome and item, separated by tabs. It may not be the file that is read or one of the standard streams.
 // In the item, backslash, tab, newline and carriage return are written
 // \\, \t, \n and \r. Items that were not begun have no row.
 //
@@ -115,7 +115,7 @@
 //
 // Bench does a number of workloads by multiproc, by what limits it on this machine (a raw socket between processes, a
 // bare re-exec of this binary, a channel, mutex or copy in one process), and by its peers (--against): python3 is
-// CPython's multiprocessing, netrpc is net/rpc between processes, pond a library of goroutine pools. Peers that are not at
+// CPython's multiprocessing with processes started by fork, netrpc is net/rpc between processes, pond a library of goroutine pools. Peers that are not at
 // hand are left out with a message; pond's program is built from the source of this repository, by the Go toolchain.
 //
 // The systems of one workload take turns, --runs N times after one turn that is not counted. The table on standard
@@ -124,8 +124,8 @@
 // Markdown with a description of the machine, and keeps what FILE had below the heading Remarks. Both are written at the
 // end, whole or not at all. --scale F does F times the operations in each run.
 //
-// NAME is a workload or a group: goals (the default), growth (how costs grow with workers, sessions, payloads, queued
-// tasks and locks), or all; multiproc bench --help lists them. A wrong name or flag is refused before anything starts.
+// NAME is a workload or a group: goals (the default), growth (how costs grow with workers, sessions, processes, payloads,
+// queued tasks and locks), or all; multiproc bench --help lists them. A wrong name or flag is refused before anything starts.
 // A signal ends all that was started; then nothing is written. The exit status is 0, 1 if anything failed, 2 for wrong
 // usage, or 128 and the signal's number.
 //

@@ -84,7 +84,7 @@ func (f *mapFlags) check(command []string, isListed bool) error {
 	case isListed && f.Items != nil:
 		return fmt.Errorf("items come from %s or from --items, not from both", itemsMark)
 	case f.Workers < 1 || f.Workers > maxWorkers:
-		return fmt.Errorf("-j/--workers is %d; it must be from 1 to %d", f.Workers, maxWorkers)
+		return fmt.Errorf("--workers is %d; it must be from 1 to %d", f.Workers, maxWorkers)
 	case f.Retries < 0:
 		return fmt.Errorf("--retries is %d; it cannot be negative", f.Retries)
 	}

@@ -17,8 +17,8 @@ type proxyFlags struct {
 	Output  string   `placeholder:"FILE" help:"The file to write (default: the type's name in lower case and _proxy_gen.go)."`
 	Name    string   `placeholder:"NAME" help:"The name that managers know the type by (default: the package's import path, a dot and T)."`
 	New     string   `placeholder:"FUNC" help:"The function that makes a T in the manager; - if only methods of other types do (default: newT or NewT, or else the zero value)."`
-	Methods []string `placeholder:"M,..." help:"Expose these methods (default: all exported ones, without a Close() error and a String() string)."`
-	Shared  []string `placeholder:"M,..." help:"Methods whose result, a pointer to a type that has a generated proxy too, becomes a shared object."`
+	Methods []string `placeholder:"M"    help:"Expose these methods (default: all exported ones, without a Close() error and a String() string)."`
+	Shared  []string `placeholder:"M"    help:"Methods whose result, a pointer to a type that has a generated proxy too, becomes a shared object."`
 }
 
 // Help is shown below the flags.
@@ -82,7 +82,7 @@ func singleDashes(arguments []string) []string {
 
 // attempted returns the command that a command line begins with, if it is one that has help of its own.
 func attempted(arguments []string) string {
-	if len(arguments) == 0 || !slices.Contains([]string{"map", "proxy", "bench"}, arguments[0]) {
+	if len(arguments) == 0 || !slices.Contains([]string{"map", "proxy", "bench", "version"}, arguments[0]) {
 		return ""
 	}
 	return arguments[0]

@@ -52,6 +52,15 @@ func writeFile(t *testing.T, path, content string) {
 	}
 }
 
+func TestProxyHelpNamesListsOnce(t *testing.T) {
+	stdout, _, status := runToEnd(t, "", "proxy", "--help")
+	for _, want := range []string{"--methods=M,... ", "--shared=M,... "} {
+		if status != 0 || !strings.Contains(stdout, want) {
+			t.Errorf("status %d, no %q in:\n%s", status, want, stdout)
+		}
+	}
+}
+
 // proxyIn runs multiproc proxy in a folder.
 func proxyIn(t *testing.T, folder string, arguments ...string) (stderr string, status int) {
 	t.Helper()

@@ -93,7 +93,7 @@ func choose(names []string) ([]Workload, error) {
 		consider(w, groupGoals)
 	}
 	for _, c := range growth() {
-		for _, w := range c.workloads {
+		for _, w := range c.workloads() {
 			consider(w, groupGrowth, c.name)
 		}
 	}
@@ -113,25 +113,29 @@ func Names() []string {
 	}
 	for _, c := range growth() {
 		names = append(names, c.name)
-		for _, w := range c.workloads {
+		for _, w := range c.workloads() {
 			names = append(names, w.Name)
 		}
 	}
 	return names
 }
 
-// Describe returns a line for each workload, and for each curve of growth, for people.
+// Describe returns a line for each workload, and for each kind of work of a curve with its sizes, for people.
 func Describe() string {
 	var b strings.Builder
 	for _, w := range catalogue() {
 		fmt.Fprintf(&b, "  %-11s %s (%s)\n", w.Name, w.About, w.Unit.Name)
 	}
 	for _, c := range growth() {
-		sizes := make([]string, len(c.workloads))
-		for i, w := range c.workloads {
-			sizes[i] = strings.TrimPrefix(w.Name, c.name)
+		name := c.name
+		for _, s := range c.series {
+			fmt.Fprintf(&b, "  %-11s %s (%s):", name, s.about, s.unit.Name)
+			for _, w := range s.workloads {
+				b.WriteString(" " + strings.TrimPrefix(w.Name, c.name))
+			}
+			b.WriteByte('\n')
+			name = "" // what follows is another kind of work of the same curve
 		}
-		fmt.Fprintf(&b, "  %-11s and each of its sizes: %s\n", c.name, strings.Join(sizes, " "))
 	}
 	return b.String()
 }

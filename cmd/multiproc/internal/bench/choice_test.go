@@ -39,6 +39,25 @@ func TestChoice(t *testing.T) {
 	}
 }
 
+func TestEverythingIsDescribedWithItsUnit(t *testing.T) {
+	description := Describe()
+	for _, want := range []string{
+		"  memory      proportional memory (PSS) of an idle worker, of 4 (MiB)\n",
+		"  workers     tiny tasks one by one through so many workers (k/s): -1 -10 -100\n" +
+			"              start of a pool of so many until each has answered, for each worker (ms): -1-start -10-start -100-start\n",
+		"  payload     a payload of so many bytes to a worker and back, one at a time (µs): -10B -1KiB -64KiB -1MiB -64MiB\n",
+	} {
+		if !strings.Contains(description, want) {
+			t.Errorf("no %q in:\n%s", want, description)
+		}
+	}
+	for _, w := range growth()[3].workloads() {
+		if size := strings.TrimPrefix(w.Name, "payload-"); strings.Contains(w.About, size) || strings.Contains(size, " ") {
+			t.Errorf("%s is %q", w.Name, w.About)
+		}
+	}
+}
+
 func TestValidationTellsEverythingAtOnce(t *testing.T) {
 	folder := t.TempDir()
 	file := filepath.Join(folder, "file")

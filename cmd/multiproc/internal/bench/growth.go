@@ -1,6 +1,9 @@
 package bench
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Names of groups of workloads.
 const (
@@ -9,9 +12,16 @@ const (
 	groupAll    = "all"
 )
 
-// A curve is one kind of work at growing sizes; its workloads are named after it and the size.
+// A curve is work at growing sizes. Its workloads are named after it and the size.
 type curve struct {
-	name      string
+	name   string
+	series []series
+}
+
+// A series is one kind of work of a curve, measured in one unit.
+type series struct {
+	about     string // what the workloads have in common
+	unit      Unit
 	workloads []Workload
 }
 
@@ -22,69 +32,75 @@ func growth() []curve {
 }
 
 func workersCurve() curve {
-	c := curve{name: "workers"}
+	stream := series{about: "tiny tasks one by one through so many workers", unit: thousands}
 	for _, workers := range []int{1, 10, 100} {
-		c.add(fmt.Sprint(workers), "tiny tasks one by one through "+count(workers, "worker"), thousands, 50_000,
+		stream.add(fmt.Sprintf("workers-%d", workers), "tiny tasks one by one through "+count(workers, "worker"), 50_000,
 			productStream(workers))
 	}
+	start := series{about: "start of a pool of so many until each has answered, for each worker", unit: milliseconds}
 	for _, workers := range []int{1, 10, 100} {
-		c.add(fmt.Sprintf("%d-start", workers), fmt.Sprintf("start of a pool of %d until each has answered, for each worker", workers),
-			milliseconds, workers, productGrowingPool)
+		start.add(fmt.Sprintf("workers-%d-start", workers),
+			fmt.Sprintf("start of a pool of %d until each has answered, for each worker", workers), workers, productGrowingPool)
 	}
-	return c
+	return curve{"workers", []series{stream, start}}
 }
 
 func sessionsCurve() curve {
-	c := curve{name: "sessions"}
+	s := series{about: "a call on a shared value, by so many sessions in turn", unit: microseconds}
 	for _, sessions := range []int{1, 10, 100, 1000} {
-		c.add(fmt.Sprint(sessions), fmt.Sprintf("a call on a shared value, by %s in turn", count(sessions, "session")), microseconds, 4000,
+		s.add(fmt.Sprintf("sessions-%d", sessions), fmt.Sprintf("a call on a shared value, by %s in turn", count(sessions, "session")), 4000,
 			productSessions(sessions))
 	}
-	return c
+	return curve{"sessions", []series{s}}
 }
 
 func processesCurve() curve {
-	c := curve{name: "processes"}
+	s := series{about: "calls on a shared value, by so many processes at once", unit: thousands}
 	for _, processes := range []int{1, 2, 8, 32} {
-		c.add(fmt.Sprint(processes), "calls on a shared value, by "+plural(processes, "process", "processes")+" at once", thousands, 80_000,
+		s.add(fmt.Sprintf("processes-%d", processes), "calls on a shared value, by "+plural(processes, "process", "processes")+" at once", 80_000,
 			productProcesses(processes))
 	}
-	return c
+	return curve{"processes", []series{s}}
 }
 
 func payloadCurve() curve {
-	c := curve{name: "payload"}
+	s := series{about: "a payload of so many bytes to a worker and back, one at a time", unit: microseconds}
 	for _, size := range []struct {
-		name     string
+		text     string
 		bytes, n int
-	}{{"10B", 10, 2000}, {"1KiB", 1 << 10, 2000}, {"64KiB", 1 << 16, 500}, {"1MiB", 1 << 20, 64}, {"64MiB", 1 << 26, 1}} {
-		c.add(size.name, "a payload of "+size.name+" to a worker and back, one at a time", microseconds, size.n,
+	}{{"10 B", 10, 2000}, {"1 KiB", 1 << 10, 2000}, {"64 KiB", 1 << 16, 500}, {"1 MiB", 1 << 20, 64}, {"64 MiB", 1 << 26, 1}} {
+		s.add("payload-"+strings.ReplaceAll(size.text, " ", ""), "a payload of "+size.text+" to a worker and back, one at a time", size.n,
 			productPayload(size.bytes))
 	}
-	return c
+	return curve{"payload", []series{s}}
 }
 
 func queuedCurve() curve {
-	c := curve{name: "queued"}
+	s := series{about: "so many tiny tasks queued at once by Map, for each task", unit: microseconds}
 	for _, tasks := range []int{1, 1000, 1_000_000} {
-		c.add(fmt.Sprint(tasks), count(tasks, "tiny task")+" queued at once by Map, for each task", microseconds, tasks,
-			productQueued)
+		s.add(fmt.Sprintf("queued-%d", tasks), count(tasks, "tiny task")+" queued at once by Map, for each task", tasks, productQueued)
 	}
-	return c
+	return curve{"queued", []series{s}}
 }
 
 func locksCurve() curve {
-	c := curve{name: "locks"}
+	s := series{about: "lock and unlock, so many locks in turn", unit: microseconds}
 	for _, locks := range []int{1, 10_000} {
-		c.add(fmt.Sprint(locks), fmt.Sprintf("lock and unlock, %s in turn", count(locks, "lock")), microseconds, 10_000,
-			productLock(locks))
+		s.add(fmt.Sprintf("locks-%d", locks), fmt.Sprintf("lock and unlock, %s in turn", count(locks, "lock")), 10_000, productLock(locks))
 	}
-	return c
+	return curve{"locks", []series{s}}
 }
 
-func (c *curve) add(size, about string, unit Unit, n int, prepare preparation) {
-	c.workloads = append(c.workloads, Workload{
-		Name: c.name + "-" + size, About: about, Unit: unit, n: n, systems: []system{{name: product, prepare: prepare}},
+func (c *curve) workloads() (all []Workload) {
+	for _, s := range c.series {
+		all = append(all, s.workloads...)
+	}
+	return all
+}
+
+func (s *series) add(name, about string, n int, prepare preparation) {
+	s.workloads = append(s.workloads, Workload{
+		Name: name, About: about, Unit: s.unit, n: n, systems: []system{{name: product, prepare: prepare}},
 	})
 }
 

@@ -37,10 +37,10 @@ var Outcomes = []Outcome{Done, Failed, Timeout, Lost, Cancelled}
 // An Entry is one row.
 type Entry struct {
 	Seq     int64         // the position of the item in the input, from 1
-	Start   time.Time     // when the command was started
+	Start   time.Time     // when the command was started, or, if nobody lived to tell, was handed out
 	Took    time.Duration // written as seconds with three decimals
 	Exit    int           // the exit status as a shell has it (127 not found, 126 not runnable, 128+n killed by signal n), or -1 if there was none
-	Signal  int           // the signal that ended the command, or its worker if that was lost; 0 if none
+	Signal  int           // the signal that ended the command, or its worker if that was lost; 0 if none, or not known, as after Cancelled
 	Outcome Outcome
 	Item    string
 }
