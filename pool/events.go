@@ -122,21 +122,34 @@ func (l *link) announce(kind WorkerEventKind, message string) {
 	l.pool.tell(WorkerEvent{Kind: kind, Worker: l.number(), Name: l.process.Name(), PID: l.process.PID()})
 }
 
-// report tells that a worker that was buried is gone.
+// report tells that a worker that was buried is gone, and which task with it.
 func (l *link) report() {
 	l.mu.Lock()
-	cause, fault, tasks := l.causeLocked(), l.fault, l.ended
+	cause, fault, tasks, victim := l.causeLocked(), l.fault, l.ended, l.victim
 	l.mu.Unlock()
 	code, signal := l.process.ExitCode(), l.process.Signal()
 	attributes := append(exited(code, signal), slog.String("cause", string(cause)), slog.Uint64("tasks", tasks))
 	if fault != nil {
 		attributes = append(attributes, slog.Any("error", fault))
 	}
-	l.log(slog.LevelInfo, "worker ended", attributes...)
+	about := l.pool.about(append(l.about(), victim...)...)
+	l.pool.log(exitLevel(cause, signal), "worker ended", about, attributes...)
 	l.pool.tell(WorkerEvent{
 		Kind: WorkerExited, Worker: l.number(), Name: l.process.Name(), PID: l.process.PID(),
 		Cause: cause, ExitCode: code, Signal: signal, Tasks: tasks, Err: fault,
 	})
+}
+
+// exitLevel is Warn where a worker's exit was not planned, or had to be forced.
+func exitLevel(cause ExitCause, signal syscall.Signal) slog.Level {
+	switch cause {
+	case ExitCrashed, ExitBroken, ExitMemory, ExitTimedOut:
+		return slog.LevelWarn
+	}
+	if signal == syscall.SIGKILL {
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
 }
 
 // causeLocked returns why a worker that was buried is gone.

@@ -90,9 +90,13 @@ func (p *Pool) refused() bool {
 	return p.state == closed
 }
 
+// errLingers is why a worker that was to leave is killed.
+var errLingers = errors.New("it has not ended within the grace")
+
 // awaitExit waits until the process is gone, and sees to it that it goes.
 func (l *link) awaitExit() {
 	if !l.within(nil) {
+		l.log(slog.LevelWarn, "killing a worker and all that it started", slog.Any("cause", errLingers))
 		l.killTree()
 		<-l.process.Done()
 	}
@@ -155,6 +159,7 @@ func (l *link) clear() {
 
 // loseLocked makes the outcome of a task whose worker died while it ran.
 func (l *link) loseLocked(t task) outcome {
+	l.victim = aboutTask(t, t.job.attempt(t.index))
 	if s := l.condemned; s != nil && s.sequence == l.base {
 		return outcome{kind: s.kind, err: s.cause}
 	}

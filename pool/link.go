@@ -2,6 +2,7 @@ package pool
 
 import (
 	"encoding/binary"
+	"log/slog"
 	"os"
 	stdsync "sync"
 	"sync/atomic"
@@ -90,10 +91,11 @@ type link struct {
 	armed        int64     // clock when timer calls tick; 0: never
 	watched      uint64    // place of the first of the flight and tasks ended, and bytes moved on the data connection, when tick last saw a change
 	watchedBytes int64
-	watchedSince int64 // clock then
-	receiving    bool  // a large result is being read
-	charged      bool  // a task failed because the worker used too much memory
-	fault        error // why the pool itself ended the worker
+	watchedSince int64       // clock then
+	receiving    bool        // a large result is being read
+	charged      bool        // a task failed because the worker used too much memory
+	victim       []slog.Attr // names the task that ended with the worker
+	fault        error       // why the pool itself ended the worker
 
 	listening bool   // listen runs
 	heard     uint64 // which of the worker's reports was handed on last

@@ -81,7 +81,9 @@ func (r *reserve) keep(l *link) bool {
 	if !p.withdraw(l) {
 		return true // it has a seat
 	}
-	l.dismiss()
+	if lived {
+		l.dismiss()
+	}
 	r.seat.burials.Go(func() {
 		l.awaitExit()
 		l.bury()

@@ -61,7 +61,7 @@ func (l *link) tick() {
 }
 
 // errStalled is the fault of a worker that makes no progress though it runs no task: it was stopped, or it hangs.
-var errStalled = errors.New("it stopped taking tasks, or in the middle of a result")
+var errStalled = errors.New("it has stopped, between tasks or in the middle of a result")
 
 // inspectLocked looks at the first task in flight: one past its deadline is condemned, and when it makes no
 // progress, those behind it are taken back for other workers. A worker that does not even begin what it was sent is
@@ -148,7 +148,11 @@ func (l *link) condemnLocked(sequence uint64, kind Outcome, cause error) []task 
 
 // execute carries a sentence out, step by step, until the task has ended or the worker is gone.
 func (l *link) execute(s *sentence) {
-	l.logTask(slog.LevelInfo, "task is to end", s.task, slog.String("outcome", s.kind.String()), slog.Any("cause", s.cause))
+	level := slog.LevelInfo
+	if s.kind == TimedOut {
+		level = slog.LevelWarn
+	}
+	l.logTask(level, "task is to end", s.task, slog.String("outcome", s.kind.String()), slog.Any("cause", s.cause))
 	l.order(&order{Cancel: s.sequence})
 	if l.within(s.over) || !l.seize(s) {
 		return
@@ -156,7 +160,7 @@ func (l *link) execute(s *sentence) {
 	l.logTask(slog.LevelWarn, "task takes no notice of its cancellation; terminating its worker", s.task, slog.Any("cause", s.cause))
 	_ = l.process.SignalTree(syscall.SIGTERM) // gone already is as good
 	if !l.within(nil) {
-		l.logTask(slog.LevelWarn, "killing a worker and all that it started", s.task)
+		l.logTask(slog.LevelWarn, "killing a worker and all that it started", s.task, slog.Any("cause", s.cause))
 		l.killTree()
 	}
 }
