@@ -44,7 +44,7 @@ type Stats struct {
 	Retries     uint64          // times that a task was to be run again: no part of the sum
 	Memory      MemoryMechanism // what keeps workers within MaxMemory
 	LogsDropped uint64          // log records of workers that were not forwarded, because they came too fast
-	Workers     []WorkerStats   // one for each worker that the pool keeps
+	Workers     []WorkerStats   // one for each worker that the pool keeps; of one that has ended, those that are not gone yet
 }
 
 // WorkerState is what a worker is doing.
@@ -91,9 +91,12 @@ func (p *Pool) Stats() Stats {
 	return s
 }
 
-// stats describes the seat's worker. It reports false where the pool keeps none.
+// stats describes the seat's worker. It reports false where the pool keeps none, as it does when it has ended.
 func (s *seat) stats() (stats WorkerStats, kept bool) {
 	l := s.link.Load()
+	if l == nil && s.pool.lifetime.Err() != nil {
+		return stats, false
+	}
 	if l == nil {
 		s.pool.mu.Lock()
 		defer s.pool.mu.Unlock()
