@@ -81,3 +81,19 @@ func TestTasksAreNotLockedToAThread(t *testing.T) {
 		t.Error(line, err)
 	}
 }
+
+var initPanics = pool.RegisterInitializer(panicInitializer)
+
+func panicInitializer(_ context.Context, text string) error { panic(text) }
+
+// The panic of an initializer is told in a line, and its stack is kept.
+func TestInitializerPanics(t *testing.T) {
+	_, err := pool.New(t.Context(), &pool.Options{Workers: 1, StartFailures: 1, Initializer: initPanics.With("no such database")})
+	if err == nil || !strings.HasSuffix(err.Error(), "panic: no such database") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v", err)
+	}
+	var remote *pool.RemoteError
+	if !errors.As(err, &remote) || !remote.Panic || !strings.Contains(remote.Stack, "panicInitializer") {
+		t.Errorf("the stack is not in %#v", remote)
+	}
+}

@@ -3,7 +3,6 @@ package pool
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 	stdsync "sync"
 
 	"github.com/multiproc-go/multiproc/spawn"
@@ -80,7 +79,7 @@ func initialize(ctx context.Context, s *setup, leave func(error)) (err error) {
 	returned := false
 	defer func() {
 		if value := recover(); value != nil {
-			err = fmt.Errorf("pool: initializer %s: panic: %v\n%s", s.Initializer, value, debug.Stack())
+			err = fmt.Errorf("pool: initializer %s: %w", s.Initializer, wire.NewPanicError(value))
 		} else if !returned {
 			leave(fmt.Errorf("pool: initializer %s ended its goroutine by runtime.Goexit", s.Initializer))
 		}

@@ -53,7 +53,8 @@ type Options struct {
 	Cgroup string
 
 	// Initializer runs in each worker before its first task; a worker whose initializer fails, panics or calls runtime.Goexit
-	// does not start. Made by RegisterInitializer.
+	// does not start. The start error says why, in a line; errors.As finds the *RemoteError in it that has the stack of a panic. Made
+	// by RegisterInitializer.
 	Initializer *Initializer
 
 	// MaxTasksPerChild is after how many tasks a worker is replaced by a fresh one. Default: never.
