@@ -81,9 +81,21 @@ func TestFrozenAndDelayedTasks(t *testing.T) {
 	}
 }
 
+// Those that have not come by then fail it.
 func TestFaultsEndWithTheirTest(t *testing.T) {
 	p := newPool(t, &pool.Options{Workers: 1})
-	t.Run("inner", func(t *testing.T) { double.Kill(t, 2) })
+	r := &recorder{TB: t}
+	double.Kill(r, 3)
+	double.Delay(r, 1, time.Microsecond) // which comes
+	if failed := outcomes(t, p, 2); len(failed) != 0 {
+		t.Errorf("failed: %v", failed)
+	}
+	for _, cleanup := range r.cleanups {
+		cleanup()
+	}
+	if len(r.faults) != 1 || r.faults[0] != "double" {
+		t.Errorf("the test is told of %q", r.faults)
+	}
 	if failed := outcomes(t, p, 3); len(failed) != 0 {
 		t.Errorf("failed: %v", failed)
 	}

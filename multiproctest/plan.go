@@ -17,6 +17,7 @@ import (
 // A fault is what is to happen to the process in which something begins for the n-th time.
 type fault struct {
 	From, To int64 // which times, counted from 1 since the first fault of the test
+	After    int64 // how many had begun when it was planned
 	Kind     faultKind
 	Delay    time.Duration
 	Status   int
@@ -58,12 +59,12 @@ func add(t testing.TB, name string, n, m int, f fault) {
 	defer editing.Unlock()
 	faults, err := p.read()
 	if errors.Is(err, os.ErrNotExist) {
-		t.Cleanup(p.remove)
+		t.Cleanup(func() { p.end(t) })
 		err = nil
 	}
 	if err == nil {
 		begun := p.begun()
-		f.From, f.To = begun+int64(n), begun+int64(m)
+		f.After, f.From, f.To = begun, begun+int64(n), begun+int64(m)
 		err = p.write(append(faults, f))
 	}
 	if err != nil {
@@ -91,9 +92,23 @@ func (p plan) write(faults []fault) error {
 	return os.Rename(p.path+".new", p.path+".plan")
 }
 
-func (p plan) remove() {
+// end ends the plan with its test, and reports faults whose time has not come: a test that passes without them shows nothing.
+func (p plan) end(t testing.TB) {
+	t.Helper()
 	editing.Lock()
 	defer editing.Unlock()
+	faults, err := p.read()
+	if err != nil {
+		t.Errorf("multiproctest: read the plan of faults: %v", err)
+	}
+	begun := p.begun()
+	name, _ := url.PathUnescape(filepath.Base(p.path)) // planFor has escaped it
+	for _, f := range faults {
+		if begun < f.From && !t.Failed() && !t.Skipped() {
+			t.Errorf("multiproctest: the fault %q of %q at number %d has not come: %d began",
+				f.Kind, name, f.From-f.After, begun-f.After)
+		}
+	}
 	_ = os.Remove(p.path + ".plan") // with the folder, at the latest
 	_ = os.Remove(p.path + ".begun")
 }

@@ -10,7 +10,8 @@ import (
 
 // A Task is a function of pools whose tasks can be broken. It has all methods of a *pool.Function, and those below, which
 // say what is to happen when the n-th task from now on begins: in whichever pool and worker that is, and counted from 1, in
-// the order in which workers begin tasks. What was said ends with the test. Several things may be said, also of one task.
+// the order in which workers begin tasks. What was said ends with the test, which fails if fewer tasks have begun by then, unless it
+// has failed or was skipped anyway. Several things may be said, also of one task.
 type Task[A, R any] struct{ *pool.Function[A, R] }
 
 // Register makes a function one of pools, as pool.RegisterNamed does, but with faults: for a package-level variable of a
