@@ -73,8 +73,8 @@ func ExampleLogHandler() {
 	_, _ = resizePage.Map(ctx, p, []int{7, 8})
 	_ = p.Shutdown(ctx) // records may come after results, but not after this
 	// Output:
-	// level=INFO msg=resizing page=7 worker.pool=pages worker.function=example.resizePage worker.task=1 worker.index=0
-	// level=INFO msg=resizing page=8 worker.pool=pages worker.function=example.resizePage worker.task=2 worker.index=1
+	// level=INFO msg=resizing page=7 worker.pool=pages worker.function=example.resizePage worker.task=1 worker.index=0 worker.attempt=1
+	// level=INFO msg=resizing page=8 worker.pool=pages worker.function=example.resizePage worker.task=2 worker.index=1 worker.attempt=1
 }
 
 // quietly leaves out what the pool itself logs of its workers.

@@ -12,9 +12,10 @@ import (
 // it is a worker, as in package-level variables. Elsewhere it is enabled for no level and drops everything.
 //
 // A record keeps its time, level, message and source, its groups, and its attributes as strings, numbers, booleans, durations, times
-// and groups; a value of another type as the text that slog.TextHandler would write. Logger gets it with a further group of attributes, "worker", as the pool's own records
-// have it: pool and pid; for what was logged while a task ran, or with its context afterwards, also function and task (the number of the
-// task in that worker, from 1), and index, the input's in Map or IMap. Code of a library that logs without a context is told
+// and groups; a value of another type as the text that slog.TextHandler would write. Logger gets it with a further group of attributes,
+// "worker", which the pool's own records have as well: here pool and pid, not the worker's number and name; for what was logged while a
+// task ran, or with its context afterwards, also function and task (the number of the task in that worker, from 1); and, unless the task
+// had ended before, attempt, and index, the input's in Map or IMap. Code of a library that logs without a context is told
 // by what its worker is running. The context that the Logger's handler gets has the values of the call's context, if the task
 // has not ended by then: a handler that looks for a trace in it finds the caller's.
 //

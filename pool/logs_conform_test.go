@@ -46,7 +46,7 @@ func newLogPath(t *testing.T) *logPath {
 // pass passes on what there is, and returns what the Logger has written since the last time.
 func (p *logPath) pass(t *testing.T) []map[string]any {
 	t.Helper()
-	if _, err := p.logs.collect(func(uint64) (*job, int) { return nil, 0 }); err != nil {
+	if _, err := p.logs.collect(func(uint64, *logEntry) {}); err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range p.logs.take() {

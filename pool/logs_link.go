@@ -33,6 +33,7 @@ type logEntry struct {
 	encoded []byte
 	job     *job // nil when it is not in flight any more
 	index   int
+	attempt int
 }
 
 // logBacklog is how much may wait for the Logger outside the ring, in bytes.
@@ -90,7 +91,7 @@ func (g *logs) flush() {
 	}
 	g.end()
 	g.forward(int(g.memory.word(wordLogPID).Load()), func() bool {
-		more, _ := g.collect(func(uint64) (*job, int) { return nil, 0 })
+		more, _ := g.collect(func(uint64, *logEntry) {})
 		return more
 	})
 	_ = g.memory.close() // the start's own error is told
@@ -119,11 +120,10 @@ func (l *link) collectLogs() bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	took, err := l.logs.collect(func(owner uint64) (*job, int) {
+	took, err := l.logs.collect(func(owner uint64, e *logEntry) {
 		if f := l.flyingLocked(owner - 1); f != nil {
-			return f.job, f.index
+			e.job, e.index, e.attempt = f.job, f.index, f.job.attempt(f.index)
 		}
-		return nil, 0
 	})
 	if err != nil {
 		l.blameLocked(err)
@@ -131,8 +131,8 @@ func (l *link) collectLogs() bool {
 	return took
 }
 
-// collect takes records as long as not too many wait.
-func (g *logs) collect(find func(owner uint64) (*job, int)) (took bool, err error) {
+// collect takes records as long as not too many wait. It has find enter the task of each that has one.
+func (g *logs) collect(find func(owner uint64, e *logEntry)) (took bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for g.size < logBacklog && !g.corrupt {
@@ -151,7 +151,7 @@ func (g *logs) collect(find func(owner uint64) (*job, int)) (took bool, err erro
 		e := logEntry{encoded: bytes.Clone(r.payload)}
 		g.reader.release(r.size)
 		if owner := binary.NativeEndian.Uint64(e.encoded); owner > 0 {
-			e.job, e.index = find(owner)
+			find(owner, &e)
 		}
 		g.waiting = append(g.waiting, e)
 		g.size += len(e.encoded)
@@ -264,10 +264,13 @@ func describe(pid int, l *logRecord, e *logEntry) []slog.Attr {
 		attrs = append(attrs, slog.String("function", function.name))
 	}
 	attrs = append(attrs, slog.Uint64("task", l.owner))
-	if e.job != nil && !e.job.single {
+	if e.job == nil {
+		return attrs
+	}
+	if !e.job.single {
 		attrs = append(attrs, slog.Int("index", e.index))
 	}
-	return attrs
+	return append(attrs, slog.Int("attempt", e.attempt))
 }
 
 // countDropped learns of records that found no room.

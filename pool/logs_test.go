@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/multiproc-go/multiproc/pool"
 	"github.com/multiproc-go/multiproc/spawn"
@@ -122,7 +123,7 @@ func TestLogsAreForwarded(t *testing.T) {
 			t.Fatalf("%s: %v", message, records)
 		}
 		for i, r := range records {
-			worker := map[string]any{"pool": "forwarding", "pid": pid, "function": "test.logsEverywhere", "task": float64(2 + i), "index": float64(i)}
+			worker := map[string]any{"pool": "forwarding", "pid": pid, "function": "test.logsEverywhere", "task": float64(2 + i), "index": float64(i), "attempt": 1.0}
 			if !maps.Equal(r["worker"].(map[string]any), worker) {
 				t.Errorf("%s: got %v, want %v", message, r["worker"], worker)
 			}
@@ -159,6 +160,26 @@ func TestLogsSurviveTheWorker(t *testing.T) {
 	}
 	if s := p.Stats(); s.LogsDropped != 0 {
 		t.Fatal(s.LogsDropped)
+	}
+}
+
+// Records of a task that is run again say in which attempt they were logged.
+func TestLogsOfAttempts(t *testing.T) {
+	var got lines
+	p := newPool(t, &pool.Options{Workers: 2, Logger: got.logger(), ForwardLogs: slog.LevelInfo})
+	policy := pool.Retry{Attempts: 3, Initial: time.Millisecond}
+	if _, err := logsRecords.WithRetry(policy).Apply(t.Context(), p, logged{Records: 2, Signal: int(syscall.SIGKILL)}); err == nil {
+		t.Fatal("no attempt was lost")
+	}
+	if err := p.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var attempts []any
+	for _, r := range got.named(t, "record") {
+		attempts = append(attempts, r["worker"].(map[string]any)["attempt"])
+	}
+	if fmt.Sprint(attempts) != "[1 1 2 2 3 3]" {
+		t.Errorf("attempts %v", attempts)
 	}
 }
 

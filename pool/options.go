@@ -126,7 +126,7 @@ type Options struct {
 	// Logger receives what happens to workers and makes tasks end or begin again. Each record has a group of attributes, "worker",
 	// that says what it is about: pool (its name); of a worker number (from 1 on; a spare has none), name and pid; of a task
 	// function, index (its position in its Map or Iterator; a single one has none) and attempt. Records that are forwarded have
-	// the same group, see LogHandler. Outside of it stand cause, tasks, and exit (a status) or signal (as SIGKILL) of a worker that has ended, outcome
+	// that group too, with pool and pid of the worker, see LogHandler. Outside of it stand cause, tasks, and exit (a status) or signal (as SIGKILL) of a worker that has ended, outcome
 	// and cause of a task that is to end, cause of a kill, after (a duration, nanoseconds in JSON), limit, used, error. What does not apply is left out. The end of
 	// a worker that took a task with it names that task. The level is Debug for starts; Info for what is planned or asked for, and for a
 	// task that is run again; Warn for a worker that did not start, crashed, stopped, broke a rule, passed its memory limit or was killed, and for
