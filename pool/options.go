@@ -106,8 +106,10 @@ type Options struct {
 	// Then it is killed and counts as failed. Default: DefaultStartTimeout.
 	StartTimeout time.Duration
 
-	// StartFailures is how many workers in a row may fail to start, while none runs, before the pool is
-	// broken. Default: DefaultStartFailures.
+	// StartFailures is how many workers in a row may fail to start, or be ended for their memory before their first task, while none
+	// runs, before the pool is broken. Of workers that somebody else kills as they start, by SIGKILL or SIGTERM, it takes ten times as
+	// many. Each place waits after a failure, longer each time, up to two seconds: with one worker five failures take a quarter of a second
+	// beside the starts themselves, and fifty a minute; with more workers less. Default: DefaultStartFailures.
 	StartFailures int
 
 	// Spawn holds the rest of what a worker process is started with: environment, directory, output,
