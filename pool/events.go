@@ -27,7 +27,7 @@ type WorkerEvent struct {
 	Kind     WorkerEventKind
 	Time     time.Time      // when it happened, which may be before it is told
 	Worker   int            // the worker's number, from 1 on; 0 for a spare that has no place
-	Name     string         // the worker's name, as ps shows it
+	Name     string         // the worker's name, as ps shows it: not unique, a spare keeps its own when it gets a place; PID is
 	PID      int            // its process id; 0 until it has started
 	Cause    ExitCause      // of WorkerExited: why
 	ExitCode int            // of WorkerExited: its exit status; -1 when a signal ended it, or when it is not known

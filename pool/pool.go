@@ -78,7 +78,8 @@ const (
 )
 
 // New starts a pool and returns when its first worker is ready; the others follow. A nil o means the
-// defaults. The context bounds the start alone. Errors: every fault of o; ErrPoolBroken with the start error
+// defaults. The context bounds the start alone. Errors: every fault of o in one, and when it has
+// none what is wrong with its Cgroup; ErrPoolBroken with the start error
 // of a worker; spawn.ErrNotInitialized in a program that did not call spawn.Main; context.Cause(ctx). After an
 // error nothing is left running, unless Options.OnWorker has not returned within Options.Grace.
 func New(ctx context.Context, o *Options) (*Pool, error) {
