@@ -98,12 +98,12 @@ func firstLine(s string) string {
 
 // TaskError says which input of a Map failed, and why.
 type TaskError struct {
-	Index int   // position of the input
+	Index int   // position of the input, from 0 on
 	Err   error // why its task failed
 }
 
 // Error names the position of the input and says why its task failed.
-func (e *TaskError) Error() string { return fmt.Sprintf("task %d: %v", e.Index, e.Err) }
+func (e *TaskError) Error() string { return fmt.Sprintf("input %d: %v", e.Index, e.Err) }
 
 // Unwrap returns the task's own error.
 func (e *TaskError) Unwrap() error { return e.Err }

@@ -3,6 +3,7 @@ package pool_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,6 +60,27 @@ func TestOptionsAreRefusedTogether(t *testing.T) {
 		}
 	}
 }
+
+// A late registration is told under the name of the function that was called, and a failed input under its position.
+func TestMessagesNameTheirSubject(t *testing.T) {
+	late := func(register func()) (said string) {
+		defer func() { said = fmt.Sprint(recover()) }()
+		register()
+		return ""
+	}
+	if said := late(func() { pool.RegisterNamed("late", aFunction) }); !strings.HasPrefix(said, "pool.RegisterNamed was called after") {
+		t.Error(said)
+	}
+	if said := late(func() { pool.Register(aFunction) }); !strings.HasPrefix(said, "pool.Register was called after") {
+		t.Error(said)
+	}
+	failed := &pool.MapError{Tasks: 3, Failed: []*pool.TaskError{{Index: 1, Err: errors.New("no such file")}}}
+	if said := failed.Error(); said != "pool: 1 of 3 tasks failed: input 1: no such file" {
+		t.Error(said)
+	}
+}
+
+func aFunction(context.Context, int) (int, error) { return 0, nil }
 
 func TestInitializerRunsOnceInEachWorker(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "runs")

@@ -44,15 +44,20 @@ func Register[A, R any](fn func(context.Context, A) (R, error)) *Function[A, R] 
 	if err != nil {
 		panic("pool.Register: " + err.Error())
 	}
-	return RegisterNamed(name, fn)
+	return register("pool.Register", name, fn)
 }
 
 // RegisterNamed is Register under a name of the caller's choice, which must be unique in the program.
 func RegisterNamed[A, R any](name string, fn func(context.Context, A) (R, error)) *Function[A, R] {
-	spawn.MustRegister("pool.Register")
 	if name == "" || fn == nil {
 		panic("pool.RegisterNamed: needs a name and a function")
 	}
+	return register("pool.RegisterNamed", name, fn)
+}
+
+// register makes fn known, for the function of the package that is called what.
+func register[A, R any](what, name string, fn func(context.Context, A) (R, error)) *Function[A, R] {
+	spawn.MustRegister(what)
 	e, c := &entry{name: name}, &codecs[A, R]{}
 	e.complete = stdsync.OnceFunc(func() { c.make(e, fn) })
 	if !spawn.IsChild() {

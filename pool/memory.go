@@ -186,7 +186,7 @@ func (l *link) useless() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if excess := l.excessLocked(); excess != nil && l.ended == 0 && !l.charged {
-		return fmt.Errorf("it ran no task: %w", excess)
+		return fmt.Errorf("a worker was ended before its first task: %w", excess)
 	}
 	return nil
 }

@@ -41,7 +41,8 @@ type Options struct {
 	// several of them share count once. Whoever uses more is killed with its tree and replaced, and the task that
 	// ran fails with a *MemoryLimitError. Workers are looked at some twenty times a second from when they are ready,
 	// so that a quick one may have used more by then; see Cgroup for how to have the kernel do it. Go's own limit in a worker is 90 % of it, unless MemoryLimit
-	// says otherwise. What lies in files in memory (/dev/shm) and is not mapped is not counted. Linux alone; elsewhere it
+	// says otherwise. A limit too small for any worker is noticed only when workers have started, or could not: the pool breaks, see
+	// StartFailures. What lies in files in memory (/dev/shm) and is not mapped is not counted. Linux alone; elsewhere it
 	// is refused. Default: no limit.
 	MaxMemory int64
 

@@ -78,10 +78,10 @@ const (
 )
 
 // New starts a pool and returns when its first worker is ready; the others follow. A nil o means the
-// defaults. The context bounds the start alone. Errors: every fault of o in one, and when it has
-// none what is wrong with its Cgroup; ErrPoolBroken with the start error
-// of a worker; spawn.ErrNotInitialized in a program that did not call spawn.Main; context.Cause(ctx). After an
-// error nothing is left running, unless Options.OnWorker has not returned within Options.Grace.
+// defaults. The context bounds the start alone. Errors: every fault of o in one, but for what is wrong with the
+// directory Cgroup, which is looked at when there is no other; ErrPoolBroken with the start error of a worker;
+// spawn.ErrNotInitialized in a program that did not call spawn.Main; context.Cause(ctx). After an error
+// nothing is left running, unless Options.OnWorker has not returned within Options.Grace.
 func New(ctx context.Context, o *Options) (*Pool, error) {
 	options, err := o.withDefaults()
 	if err != nil {
