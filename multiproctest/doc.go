@@ -18,7 +18,7 @@
 //
 // A [Task] is a function of a pool that can be told what is to happen to the worker that begins its n-th task: it is killed,
 // exits, is stopped, or the task is delayed. The counting is the same for all workers of the test, whenever they started.
-// A fault that never comes fails the test. [DelayStarts] and [FailStarts] are for children that start. [Kill], [Freeze] and
+// A task's fault that never comes fails the test. [DelayStarts] and [FailStarts] are for children that start. [Kill], [Freeze] and
 // [KillManager] are for processes that the test knows: a *spawn.Process, a manager's process, one of the [Workers] of a pool.
 //
 // # What is left

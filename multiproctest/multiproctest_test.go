@@ -87,6 +87,7 @@ func TestFaultsEndWithTheirTest(t *testing.T) {
 	r := &recorder{TB: t}
 	double.Kill(r, 3)
 	double.Delay(r, 1, time.Microsecond) // which comes
+	multiproctest.FailStarts(r, 1)       // which need not
 	if failed := outcomes(t, p, 2); len(failed) != 0 {
 		t.Errorf("failed: %v", failed)
 	}
