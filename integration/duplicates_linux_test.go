@@ -32,7 +32,11 @@ func TestDuplicatesExampleLosesItsManager(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitUntil(t, "there is a worker", func() bool { return c.find(t, "pool-1") != 0 })
-	if err := syscall.Kill(c.find(t, "manager"), syscall.SIGKILL); err != nil {
+	manager := c.find(t, "manager")
+	if manager == 0 {
+		t.Fatal("it has ended before its manager could be killed")
+	}
+	if err := syscall.Kill(manager, syscall.SIGKILL); err != nil {
 		t.Error(err)
 	}
 	if err := c.Wait(); c.ProcessState.ExitCode() != 1 {
