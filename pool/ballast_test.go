@@ -74,7 +74,11 @@ func TestBallastIsDroppedWhenIdle(t *testing.T) {
 			t.Errorf("idle %v, used a while ago %v: dropped %v, armed %v", then.idle, then.past, dropped, b.armed)
 		}
 	}
-	if b.use(false); b.held == nil || !b.armed {
+	b.use(false)
+	if live, _ := liveHeap(); live >= ballastMost { // as somebody else has it by now
+		t.Skipf("%d bytes are alive", live)
+	}
+	if b.held == nil || !b.armed {
 		t.Error("it does not come back")
 	}
 }
