@@ -8,8 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"github.com/multiproc-go/multiproc/finalize"
 )
 
 // The example ends with one line when its manager is killed, and not with one for each file that is left.
@@ -51,11 +49,7 @@ func TestDuplicatesExampleLosesItsManager(t *testing.T) {
 // find returns the pid of a process that the command has started under a name, or 0.
 func (c *markedCommand) find(t *testing.T, name string) int {
 	t.Helper()
-	members, err := finalize.Tree{Marks: []string{c.mark}}.Members()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, member := range members {
+	for _, member := range c.members(t) {
 		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", member.PID))
 		if err == nil && strings.HasSuffix(string(line), "\x00"+name+"\x00") {
 			return member.PID

@@ -9,8 +9,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/multiproc-go/multiproc/finalize"
 )
 
 // Processes that wait cost no processor time: nothing ticks in a pool, its workers, a manager, a session or the guardian.
@@ -58,10 +56,7 @@ func TestIdleProcessesDoNotRun(t *testing.T) {
 // scheduled returns how many processes the command has made, and for how long and how often their threads have run.
 func (c *markedCommand) scheduled(t *testing.T) (processes int, took time.Duration, runs int) {
 	t.Helper()
-	members, err := finalize.Tree{Marks: []string{c.mark}}.Members()
-	if err != nil {
-		t.Fatal(err)
-	}
+	members := c.members(t)
 	for _, member := range members {
 		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", member.PID))
 		if err != nil {

@@ -58,13 +58,17 @@ func newMarkedCommand(t *testing.T, name string, args ...string) *markedCommand 
 // checkGone fails the test if what the command has started is not gone soon.
 func (c *markedCommand) checkGone(t *testing.T) {
 	t.Helper()
-	waitUntil(t, "the program has left nothing", func() bool {
-		left, err := finalize.Tree{Marks: []string{c.mark}}.Members()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(left) == 0
-	})
+	waitUntil(t, "the program has left nothing", func() bool { return len(c.members(t)) == 0 })
+}
+
+// members are the processes that belong to the command now.
+func (c *markedCommand) members(t *testing.T) []finalize.Identity {
+	t.Helper()
+	members, err := finalize.Tree{Marks: []string{c.mark}}.Members()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return members
 }
 
 // Ctrl-C goes to everybody in the terminal's foreground group. Of a program that is its first process alone, which lets the

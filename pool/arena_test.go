@@ -42,8 +42,8 @@ func TestPiecesDoNotOverlap(t *testing.T) {
 	})
 }
 
-// sharedWith makes memory with an arena, until the test has ended.
-func sharedWith(t *testing.T) (*shared, *arena) {
+// sharedFor makes memory for a link, with an arena where there are such, until the test has ended.
+func sharedFor(t *testing.T) (*shared, *arena) {
 	t.Helper()
 	s, a, file, err := newShared()
 	if err != nil {
@@ -54,6 +54,13 @@ func sharedWith(t *testing.T) (*shared, *arena) {
 			t.Error(err)
 		}
 	})
+	return s, a
+}
+
+// sharedWith is sharedFor where there are arenas.
+func sharedWith(t *testing.T) (*shared, *arena) {
+	t.Helper()
+	s, a := sharedFor(t)
 	if a == nil {
 		t.Skip("there are no arenas here")
 	}

@@ -2,7 +2,6 @@ package pool
 
 import (
 	"context"
-	"errors"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -12,15 +11,7 @@ import (
 
 // paced is a link that has just found that four tasks have ended, and looked last so long ago.
 func paced(t *testing.T, since time.Duration) *link {
-	s, _, file, err := newShared()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(file.Close(), s.close()); err != nil {
-			t.Error(err)
-		}
-	})
+	s, _ := sharedFor(t)
 	return &link{pool: &Pool{}, shared: s, target: 4, ended: 4, since: clock() - int64(since)}
 }
 

@@ -74,15 +74,7 @@ func FuzzRun(f *testing.F) {
 
 // aRun is a link with a run of four tasks in flight, of which two are claimed and one has ended.
 func aRun(t *testing.T) (*link, *flying) {
-	s, _, file, err := newShared()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(file.Close(), s.close()); err != nil {
-			t.Error(err)
-		}
-	})
+	s, _ := sharedFor(t)
 	l := &link{shared: s, target: 1}
 	whole := task{job: &job{entry: &entry{}}, run: 4, arg: []byte{1, 10, 1, 11, 1, 12, 1, 13}}
 	l.aloft = 4

@@ -261,18 +261,18 @@ func TestAWriterThatWaitsHoldsUpNoReply(t *testing.T) {
 	s.reading.Unlock()
 }
 
+// publishing returns a connection that writes to a ring, and the two ends of that.
+func publishing(t *testing.T) (c *Conn, near, far *lane) {
+	near, far = lanes(t)
+	near.outward = true
+	c = &Conn{}
+	c.share(near)
+	return c, near, far
+}
+
 // Whatever is put into the ring while gathering ends is published, by whoever comes next.
 func TestNothingIsLeftGathered(t *testing.T) {
-	memory, file, err := newMemory()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer memory.release()
-	defer file.Close()
-	l, far := newLane(memory.lane, true), newLane(memory.lane, false)
-	l.outward = true
-	var c Conn
-	c.share(l)
+	c, l, far := publishing(t)
 	c.gather(true)
 	c.writeMu.Lock() // as one that writes while gathering ends
 	if !c.publishFrameLocked(l, []byte("x"), nil) || l.out.tail.Load() == l.out.position {
@@ -299,16 +299,7 @@ func TestNothingIsLeftGathered(t *testing.T) {
 
 // However the end of gathering and a write meet, one of them publishes what was written.
 func TestGatheringEndsWhileOthersWrite(t *testing.T) {
-	memory, file, err := newMemory()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer memory.release()
-	defer file.Close()
-	l, far := newLane(memory.lane, true), newLane(memory.lane, false)
-	l.outward = true
-	var c Conn
-	c.share(l)
+	c, l, far := publishing(t)
 	for round := range 20_000 {
 		c.gather(true)
 		var writers sync.WaitGroup

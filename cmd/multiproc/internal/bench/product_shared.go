@@ -4,45 +4,44 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/multiproc-go/multiproc/manager"
 	"github.com/multiproc-go/multiproc/pool"
 	mpsync "github.com/multiproc-go/multiproc/sync"
 )
 
-// contention is the argument of a task that takes a lock again and again.
-type contention struct {
-	Lock    *mpsync.Lock
+// A rota is the argument of a task that does the same with a shared object again and again, together with others.
+type rota[P any] struct {
+	Object  P
 	Meeting string // where to wait for the others
 	Times   int
 }
 
-var contendTask = pool.RegisterNamed("multiproc.bench.contend", func(ctx context.Context, c contention) (struct{}, error) {
-	defer c.Lock.Close()
-	if _, err := meet(ctx, c.Meeting); err != nil {
-		return struct{}{}, err
+// perform does work once the others are there.
+func (r rota[P]) perform(ctx context.Context, work func() error) (struct{}, error) {
+	_, err := meet(ctx, r.Meeting)
+	if err == nil {
+		err = work()
 	}
-	for range c.Times {
-		if err := lockOnce(ctx, c.Lock); err != nil {
-			return struct{}{}, err
+	return struct{}{}, err
+}
+
+var contendTask = pool.RegisterNamed("multiproc.bench.contend", func(ctx context.Context, r rota[*mpsync.Lock]) (struct{}, error) {
+	defer r.Object.Close()
+	return r.perform(ctx, func() error {
+		for range r.Times {
+			if err := lockOnce(ctx, r.Object); err != nil {
+				return err
+			}
 		}
-	}
-	return struct{}{}, nil
+		return nil
+	})
 })
 
-// asking is the argument of a task that asks a shared value again and again.
-type asking struct {
-	Value   *mpsync.Value[int]
-	Meeting string // where to wait for the others
-	Times   int
-}
-
-var askTask = pool.RegisterNamed("multiproc.bench.ask", func(ctx context.Context, a asking) (struct{}, error) {
-	defer a.Value.Close()
-	if _, err := meet(ctx, a.Meeting); err != nil {
-		return struct{}{}, err
-	}
-	return struct{}{}, ask(ctx, a.Value, a.Times)
+var askTask = pool.RegisterNamed("multiproc.bench.ask", func(ctx context.Context, r rota[*mpsync.Value[int]]) (struct{}, error) {
+	defer r.Object.Close()
+	return r.perform(ctx, func() error { return ask(ctx, r.Object, r.Times) })
 })
 
 func ask(ctx context.Context, value *mpsync.Value[int], times int) error {
@@ -165,9 +164,7 @@ func productContended(ctx context.Context, _ *environment, n int) (*runner, erro
 	}
 	return &runner{
 		run: func(ctx context.Context) (float64, error) {
-			return atOnce(ctx, p, contendTask, 2, func(meeting string) contention {
-				return contention{Lock: lock, Meeting: meeting, Times: max(1, n/2)}
-			})
+			return atOnce(ctx, p, contendTask, lock, 2, n)
 		},
 		close: func() error { return errors.Join(p.Close(), m.Close()) },
 	}, nil
@@ -191,28 +188,23 @@ func productProcesses(processes int) preparation {
 		}
 		return &runner{
 			run: func(ctx context.Context) (float64, error) {
-				return atOnce(ctx, p, askTask, processes, func(meeting string) asking {
-					return asking{Value: value, Meeting: meeting, Times: max(1, n/processes)}
-				})
+				return atOnce(ctx, p, askTask, value, processes, n)
 			},
 			close: func() error { return errors.Join(p.Close(), m.Close()) },
 		}, nil
 	}
 }
 
-// atOnce has workers, one for each task, begin at the same time, and returns the seconds until all have ended.
-func atOnce[A any](ctx context.Context, p *pool.Pool, f *pool.Function[A, struct{}], tasks int,
-	part func(meeting string) A) (float64, error) {
+// atOnce has workers, one for each task, share n turns at an object from the same moment on, and returns the seconds until all have
+// ended.
+func atOnce[P any](ctx context.Context, p *pool.Pool, f *pool.Function[rota[P], struct{}], object P, tasks, n int) (float64, error) {
 	together, err := newMeeting(ctx)
 	if err != nil {
 		return 0, err
 	}
 	defer together.close()
-	parts := make([]A, tasks)
-	for i := range parts {
-		parts[i] = part(together.address())
-	}
-	all, err := f.MapAsync(ctx, p, parts)
+	part := rota[P]{Object: object, Meeting: together.address(), Times: max(1, n/tasks)}
+	all, err := f.MapAsync(ctx, p, slices.Repeat([]rota[P]{part}, tasks))
 	if err != nil {
 		return 0, err
 	}
